@@ -1,0 +1,88 @@
+# Two commands are all a fresh machine needs: "make run" and "make test". Each installs what it lacks,
+# and does nothing when nothing is missing. "make help" lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt vet staticcheck test-reference fuzz soak bench setup setup-go setup-node setup-browser summary clean
+
+RESULTS  := test-results
+FUZZTIME ?= 60s
+SOAKRUNS ?= 5
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+run: setup-go ## serve the chat example on ADDR (default 127.0.0.1:5000)
+	@go run ./examples/chat
+
+test: setup check ## everything: formatting, vet, staticcheck, Go tests with -race, JavaScript clients, browser
+	@rm -rf $(RESULTS) && mkdir -p $(RESULTS)
+	@SIOKIT_RESULTS=$(CURDIR)/$(RESULTS) go test -race -count=1 -timeout 20m ./... 2>&1 | tee $(RESULTS)/go.txt; \
+	  status=$$?; $(MAKE) --no-print-directory summary; exit $$status
+
+# The closing lines of each runner, so that the counts are the last thing to read.
+summary:
+	@for report in $(RESULTS)/node-*.txt; do \
+	  [ -e "$$report" ] || continue; \
+	  echo; echo "== $$report"; grep -E '^(ℹ (tests|pass|fail|cancelled|skipped|todo|duration_ms)|[0-9]+ upgrades in) ?' "$$report"; \
+	done; true
+	@echo; echo "== go test -race ./..."; grep -E '^(ok|FAIL|panic:|\?) ?' $(RESULTS)/go.txt; \
+	  echo "$$(grep -c '^ok' $(RESULTS)/go.txt) packages ok, $$(grep -cE '^FAIL\s+\S' $(RESULTS)/go.txt) failed"
+
+check: setup-go fmt vet staticcheck ## formatting, vet and staticcheck only
+
+fmt:
+	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); \
+	  if [ -n "$$unformatted" ]; then echo "gofmt -w would change:"; echo "$$unformatted"; exit 1; fi
+	@echo "gofmt: ok"
+
+vet:
+	@go vet ./... && echo "go vet: ok"
+
+staticcheck:
+	@go tool staticcheck ./... && echo "staticcheck: ok"
+
+test-reference: setup-node ## run the JavaScript suite against socket.io's own server, which it must pass
+	@node internal/conformance/js/against-reference.mjs
+
+fuzz: setup-go ## fuzz every target for FUZZTIME (default 60s) each
+	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's/:func /:/' | sort | \
+	while IFS=: read -r file target; do \
+	  echo "== $$target in $$(dirname "$$file")"; \
+	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+	done
+
+soak: setup ## the tests SOAKRUNS (default 5) times over, with long loads and 10,000 upgrades
+	@SIOKIT_SOAK=1 SIOKIT_UPGRADES=$${SIOKIT_UPGRADES:-10000} go test -race -count=$(SOAKRUNS) -timeout 3h ./...
+
+bench: setup ## compare with a bare WebSocket server and with socket.io's own
+	@go run ./internal/bench
+
+setup: setup-go setup-node setup-browser ## install what the tests need; a no-op when nothing is missing
+
+setup-go:
+	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26.6 or newer, see https://go.dev/doc/install"; exit 1; }
+	@go mod download
+
+# node_modules remembers the lock file it was made from.
+LOCK_STAMP := node_modules/.made-from
+setup-node:
+	@command -v npm >/dev/null || { echo "Node.js with npm is missing: install Node.js 20 or newer (Debian: apt-get install nodejs npm)"; exit 1; }
+	@wanted=$$(cat package.json package-lock.json | sha256sum | cut -d' ' -f1); \
+	if [ "$$(cat $(LOCK_STAMP) 2>/dev/null)" != "$$wanted" ]; then \
+	  echo "installing the npm packages of package-lock.json"; \
+	  npm ci --no-audit --no-fund && echo "$$wanted" >$(LOCK_STAMP); \
+	fi
+
+setup-browser:
+	@if [ -n "$$CHROMIUM" ] || command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing the Debian package chromium"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else \
+	  echo "Chromium is missing: install it (Debian: sudo apt-get install chromium), or set CHROMIUM to its path"; exit 1; \
+	fi
+
+clean: ## remove what the targets above made
+	@rm -rf node_modules $(RESULTS)

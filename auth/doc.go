@@ -1,0 +1,34 @@
+// Package auth tells HTTP handlers and socket handlers who is calling, with the same calls in both.
+//
+//	users := auth.New(sess, loadUser)                  // loadUser(ctx, id) (*User, error)
+//	http.ListenAndServe(addr, users.Middleware(mux))   // HTTP routes
+//	srv, err := core.New(core.Config{Sessions: sess, Authenticate: users.Handshake})
+//
+//	u, ok := auth.User[*User](ctx)                     // in either kind of handler
+//	srv.Of("/admin").Use(auth.Require)                 // a guard
+//
+// The login lives in the cookie session that package sessions keeps. Checking the password (bcrypt, OAuth, ...) is
+// the application's part; then it calls [Users.Login] with the id of the account.
+//
+// # What is visible where
+//
+//	call                   | HTTP request                          | connection
+//	-----------------------+---------------------------------------+------------------------------------------
+//	User, MustUser         | loaded once per request, on first use | loaded on first use, again after Refresh
+//	who is logged in       | follows Login and Logout at once      | fixed at the handshake, until it is cut
+//	Login                  | yes: new session id; sockets that     | ErrNotInSocket: log in over HTTP, then
+//	                       | were opened before are cut            | reconnect
+//	Logout, LogoutUser     | yes                                   | yes; this connection is cut as well
+//
+// A connection that began as nobody's never becomes somebody's in place; it is cut, and reconnects with the new
+// cookie. Cutting means that the context of the handshake is cancelled with the cause, [ErrLoggedOut],
+// [ErrReauthenticate] or [ErrLoginExpired], before the call that caused it returns.
+//
+// # What logout ends
+//
+// A cookie store's content lives in the browser, so deleting the cookie would not touch a stolen copy. Every login
+// therefore has a random id, and a logged-out id is refused until the login would have expired anyway
+// ([Options.Lifetime]); the whole session of a copied cookie then counts as new and empty. The list of refused ids
+// is kept in this process: other processes do not see it, and it does not survive a restart. With a store that keeps
+// sessions on a server the old session is deleted there as well, which does.
+package auth

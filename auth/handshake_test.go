@@ -1,0 +1,247 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	gorilla "github.com/gorilla/sessions"
+
+	"github.com/siokit/siokit/auth"
+	"github.com/siokit/siokit/sessions"
+)
+
+func TestLaterRequestsNameTheirOwnCaller(t *testing.T) {
+	eachStore(t, func(t *testing.T, store gorilla.Store) {
+		a := newApp(t, store, auth.Options{})
+		ann, _ := a.visit("", "/login?id=ann")
+		bob, _ := a.visit("", "/login?id=bob")
+		c := a.connect(ann)
+		if c.principal != "ann" || a.poll(ann) != "ann" || a.poll(bob) != "bob" || a.poll("") != "" || a.poll("junk") != "" {
+			t.Errorf("principals: %q, %q, %q, %q, %q", c.principal, a.poll(ann), a.poll(bob), a.poll(""), a.poll("junk"))
+		}
+		touched, _ := a.visit(ann, "/touch") // another cookie value of the same login
+		if a.poll(touched) != "ann" {
+			t.Errorf("after a change of the session the principal is %q", a.poll(touched))
+		}
+		if got := a.users.Connections(); got != 1 {
+			t.Errorf("%d connections are known: polls were counted", got)
+		}
+		if got := a.loads.Load(); got > 3 { // the three visits
+			t.Errorf("%d users were loaded by handshakes and polls", got-3)
+		}
+	})
+}
+
+func TestHandshakeWithoutCoresSession(t *testing.T) {
+	a := newApp(t, gorilla.NewCookieStore(testKey), auth.Options{})
+	cookie, _ := a.visit("", "/login?id=ann")
+	life, closeConn := context.WithCancel(t.Context())
+	defer closeConn()
+	ctx, principal, err := a.users.Handshake(handshake(life, cookie, ""))
+	if err != nil || principal != "ann" || !sessions.From(ctx).InSocket() {
+		t.Fatalf("%q, %v", principal, err)
+	}
+	a.visit(cookie, "/logout")
+	if got := context.Cause(ctx); !errors.Is(got, auth.ErrLoggedOut) {
+		t.Errorf("cut by %v", got)
+	}
+}
+
+// The endpoint may be mounted behind the application's own middleware.
+func TestHandshakeBehindTheMiddleware(t *testing.T) {
+	a := newApp(t, gorilla.NewCookieStore(testKey), auth.Options{})
+	cookie, _ := a.visit("", "/login?id=ann")
+	h := a.users.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		bound, err := a.sess.BindSession(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, principal, err := a.users.Handshake(r.WithContext(bound))
+		if err != nil || principal != "ann" {
+			t.Errorf("principal %q, %v", principal, err)
+		}
+		if err := a.users.Login(ctx, "bob"); !errors.Is(err, auth.ErrNotInSocket) {
+			t.Errorf("the connection's identity is not its own: %v", err)
+		}
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	h.ServeHTTP(discard{}, handshake(ctx, cookie, ""))
+}
+
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
+
+type brokenStore struct{ gorilla.Store }
+
+func (brokenStore) New(*http.Request, string) (*gorilla.Session, error) { return nil, errDatabase }
+
+func TestStoreOutageIsAnError(t *testing.T) {
+	a := newApp(t, brokenStore{}, auth.Options{})
+	for _, query := range []string{"", "&sid=x"} {
+		if _, principal, err := a.users.Handshake(handshake(t.Context(), "c", query)); !errors.Is(err, errDatabase) || principal != "" {
+			t.Errorf("Handshake = %q, %v", principal, err)
+		}
+	}
+	guarded, _ := browser(t, a.users.RequireHTTP(a))
+	if code, _ := guarded("/me"); code != http.StatusServiceUnavailable {
+		t.Errorf("RequireHTTP answers %d", code)
+	}
+	get, _ := browser(t, a)
+	if code, _ := get("/login?id=ann"); code != 500 {
+		t.Errorf("Login answers %d", code)
+	}
+	if code, _ := get("/logout"); code != 500 {
+		t.Errorf("Logout answers %d", code)
+	}
+}
+
+// whichever comes first, no connection of an ended login stays.
+func TestLogoutRacesWithHandshakes(t *testing.T) {
+	eachStore(t, func(t *testing.T, store gorilla.Store) {
+		a := newApp(t, store, auth.Options{})
+		for round := range 100 {
+			cookie, _ := a.visit("", "/login?id=ann")
+			const tabs = 4
+			conns := make([]*connection, tabs)
+			start := make(chan struct{})
+			var wg sync.WaitGroup
+			for i := range conns {
+				wg.Go(func() { <-start; conns[i] = a.connect(cookie) })
+			}
+			wg.Go(func() {
+				<-start
+				if round%2 == 0 {
+					a.visit(cookie, "/logout")
+				} else {
+					a.users.LogoutUser("ann")
+				}
+			})
+			close(start)
+			wg.Wait()
+			for _, c := range conns {
+				if c.ctx.Err() == nil && (c.principal != "" || auth.From(c.ctx).UserID() != "") {
+					t.Fatalf("round %d: %q is still connected", round, c.principal)
+				}
+				if c.ctx.Err() != nil {
+					c.cutBy(t, auth.ErrLoggedOut)
+				}
+				if c.principal == "ann" && c.ctx.Err() == nil {
+					t.Fatalf("round %d: not cut", round)
+				}
+			}
+		}
+	})
+}
+
+// The handshake read its session before the logout and registers after it: the order that the race seldom hits.
+func TestLogoutBetweenReadingAndRegistering(t *testing.T) {
+	eachStore(t, func(t *testing.T, store gorilla.Store) {
+		for _, how := range []string{"logout", "logout user", "login"} {
+			a := newApp(t, store, auth.Options{})
+			cookie, _ := a.visit("", "/login?id=ann")
+			cause := auth.ErrLoggedOut
+			if how == "login" {
+				cookie, _ = a.visit("", "/touch")
+				cause = auth.ErrReauthenticate
+			}
+			life, closeConn := context.WithCancel(t.Context())
+			r := handshake(life, cookie, "")
+			bound, err := a.sess.BindSession(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch how {
+			case "logout":
+				a.visit(cookie, "/logout")
+			case "logout user":
+				a.users.LogoutUser("ann")
+			case "login":
+				a.visit(cookie, "/login?id=ann")
+			}
+			ctx, principal, err := a.users.Handshake(r.WithContext(bound))
+			if err != nil || principal != "" {
+				t.Errorf("%s: %q, %v", how, principal, err)
+			}
+			(&connection{ctx: ctx}).cutBy(t, cause)
+			if n := a.users.Connections(); n != 0 {
+				t.Errorf("%s: %d connections are registered", how, n)
+			}
+			closeConn()
+		}
+	})
+}
+
+func TestRegistryIsEmptyAfterTheConnectionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, gorilla.NewCookieStore(testKey), auth.Options{})
+		ann, _ := a.visit("", "/login?id=ann")
+		guest, _ := a.visit("", "/touch")
+		var conns []*connection
+		for range 10 {
+			conns = append(conns, a.connect(ann), a.connect(guest), a.connect(""))
+		}
+		if n := a.users.Connections(); n != 20 {
+			t.Errorf("%d connections are known, want 20", n)
+		}
+		for _, c := range conns {
+			c.close()
+		}
+		synctest.Wait()
+		if n := a.users.Connections(); n != 0 {
+			t.Errorf("%d connections are left", n)
+		}
+		// One that ended before its handshake was over.
+		life, closeConn := context.WithCancel(t.Context())
+		r := handshake(life, ann, "")
+		bound, err := a.sess.BindSession(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		closeConn()
+		if _, _, err := a.users.Handshake(r.WithContext(bound)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := a.users.Connections(); n != 0 {
+			t.Errorf("%d connections are left", n)
+		}
+	})
+}
+
+func TestLoginExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, gorilla.NewCookieStore(testKey), auth.Options{Lifetime: time.Hour})
+		cookie, _ := a.visit("", "/login?id=ann")
+		time.Sleep(30 * time.Minute)
+		cookie, _ = a.visit(cookie, "/touch") // use does not extend it
+		c := a.connect(cookie)
+		time.Sleep(30*time.Minute - time.Second)
+		c.open(t)
+		if a.poll(cookie) != "ann" {
+			t.Error("expired too soon")
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		c.cutBy(t, auth.ErrLoginExpired)
+		if got := a.poll(cookie); got != "" {
+			t.Errorf("an expired login is %q's", got)
+		}
+		if _, body := a.visit(cookie, "/me"); body != "nobody " {
+			t.Errorf("an expired login shows %q", body)
+		}
+		c.close()
+		synctest.Wait()
+		if n := a.users.Connections(); n != 0 {
+			t.Errorf("%d connections are left", n)
+		}
+	})
+}

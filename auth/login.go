@@ -1,0 +1,93 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Login logs in the account id: call it in an HTTP handler behind Middleware, after checking the password and
+// before the first byte of the response. The session gets a new id and is saved at once. Connections that were
+// opened under the old one are cut with [ErrReauthenticate], so the page must reconnect its socket; a login that
+// the session held before ends.
+//
+// Errors: [ErrNotInSocket], [ErrNoMiddleware], sessions.ErrTooLate, or the store's. Nobody is logged in then.
+func (u *Users[U]) Login(ctx context.Context, id string) error {
+	if id == "" {
+		return errors.New("auth: Login got an empty user id: pass the id that the loader given to auth.New understands")
+	}
+	who, err := u.r.of(ctx)
+	if err != nil {
+		return err
+	}
+	if who.conn != nil {
+		return ErrNotInSocket
+	}
+	before := who.current()
+	now := time.Now()
+	at := u.r.reg.loginTime(id, now)
+	old, err := u.r.sess.Renew(ctx, map[string]any{
+		userKey:  id,
+		loginKey: rand.Text(),
+		atKey:    strconv.FormatInt(at.UnixNano(), 10),
+	})
+	if err != nil {
+		return fmt.Errorf("auth: login failed: %w", err)
+	}
+	if before.user != "" {
+		u.r.reg.revokeLogin(before, before.at.Add(u.r.lifetime), now, ErrReauthenticate)
+	}
+	u.r.reg.revokeSession(old, now, ErrReauthenticate)
+	return nil
+}
+
+// Logout ends the login of ctx. When it returns, copies of its cookie are refused, and the contexts of all its
+// connections are cancelled with [ErrLoggedOut]; other logins of the same user stay, see [Users.LogoutUser]. In an
+// HTTP handler it must come before the first byte of the response, and the session keeps its other values under a
+// new id. In a socket handler the browser keeps a cookie that is worth nothing.
+//
+// It is no error if nobody is logged in. If the session store fails the error says so, and the login has ended all
+// the same.
+func (u *Users[U]) Logout(ctx context.Context) error {
+	who, err := u.r.of(ctx)
+	if err != nil {
+		return err
+	}
+	in := who.current()
+	if in.user == "" {
+		if err := who.session.Err(); err != nil {
+			return fmt.Errorf("auth: logout did not find out who is logged in: %w", err)
+		}
+		return nil
+	}
+	u.r.reg.revokeLogin(in, in.at.Add(u.r.lifetime), time.Now(), ErrLoggedOut)
+	if who.conn != nil {
+		err = u.r.sess.Erase(ctx)
+	} else {
+		_, err = u.r.sess.Renew(ctx, map[string]any{userKey: nil, loginKey: nil, atKey: nil})
+	}
+	if err != nil {
+		return fmt.Errorf("auth: the login has ended, but its session could not be changed: %w", err)
+	}
+	return nil
+}
+
+// LogoutUser ends every login of the account id, after a ban or a change of password for instance, and cuts all
+// its connections with [ErrLoggedOut] before it returns. It returns how many those were. The user may log in again.
+// It needs no request, and reaches the connections of this process.
+func (u *Users[U]) LogoutUser(id string) (cut int) {
+	now := time.Now()
+	return u.r.reg.revokeUser(id, now, now.Add(u.r.lifetime), ErrLoggedOut)
+}
+
+// of returns the identity of ctx if it belongs to r.
+func (r *realm) of(ctx context.Context) (*Identity, error) {
+	who := From(ctx)
+	if who.realm != r {
+		return nil, ErrNoMiddleware
+	}
+	return who, nil
+}

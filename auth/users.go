@@ -1,0 +1,205 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/siokit/siokit/sessions"
+)
+
+// Options tune [New]. The zero value is good for production.
+type Options struct {
+	// Refresh is how old the user that [User] returns in a socket handler may be; then it is loaded again, at the
+	// next call. So a role that was taken away, or a deleted account, counts after Refresh at the latest. Default
+	// 5 s. Negative: load at every call. In HTTP a user is always loaded once per request.
+	Refresh time.Duration
+
+	// Lifetime is how long a login lasts, counted from Login and not extended by use. Then the session is refused
+	// and its connections are cut. It also bounds how long the ids of logged-out logins are remembered. Default 30
+	// days, as long as gorilla's cookies.
+	Lifetime time.Duration
+
+	// Logger receives errors of the loader, at most one a second. Default slog.Default().
+	Logger *slog.Logger
+}
+
+// Users knows how to find out who is calling. Methods may be called concurrently.
+type Users[U any] struct{ r *realm }
+
+// realm is what does not depend on the type of the users.
+type realm struct {
+	sess     *sessions.Manager
+	load     func(ctx context.Context, id string) (any, error)
+	userType reflect.Type
+	refresh  time.Duration
+	lifetime time.Duration
+	log      *slog.Logger
+	reg      *registry
+	warned   limiter
+}
+
+// New returns the users whose accounts load finds. load is called by [User] when a handler asks, possibly many at
+// once, with that handler's context. It returns [ErrNoUser], or an error that wraps it, for an account that is gone;
+// a nil user without an error counts as the same. Any other error means that it could not find out: the caller then
+// counts as not logged in, and the error is logged and returned by [UserErr].
+//
+// New panics if sess or load is nil, if there is more than one Options, or if a duration in it is negative: these
+// are mistakes in the program and not in its input.
+func New[U any](sess *sessions.Manager, load func(ctx context.Context, id string) (U, error), opts ...Options) *Users[U] {
+	switch {
+	case sess == nil:
+		panic("auth: New got no session manager: pass what sessions.New returned")
+	case load == nil:
+		panic("auth: New got no loader: pass func(ctx context.Context, id string) (*User, error)")
+	case len(opts) > 1:
+		panic("auth: New got more than one Options: pass one")
+	}
+	var o Options
+	if len(opts) == 1 {
+		o = opts[0]
+	}
+	if o.Lifetime < 0 {
+		panic(fmt.Sprintf("auth: Options.Lifetime is %v: use a positive duration, or 0 for 30 days", o.Lifetime))
+	}
+	if o.Lifetime == 0 {
+		o.Lifetime = 30 * 24 * time.Hour
+	}
+	if o.Refresh == 0 {
+		o.Refresh = 5 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	r := &realm{
+		sess:     sess,
+		userType: reflect.TypeFor[U](),
+		refresh:  o.Refresh,
+		lifetime: o.Lifetime,
+		log:      o.Logger,
+		reg:      newRegistry(),
+	}
+	r.load = func(ctx context.Context, id string) (any, error) {
+		u, err := load(ctx, id)
+		if err == nil && isNil(u) {
+			err = ErrNoUser
+		}
+		return box[U]{u}, err
+	}
+	sess.Check(r.accept)
+	return &Users[U]{r}
+}
+
+// box carries a user through any without losing its static type, which may be an interface.
+type box[U any] struct{ user U }
+
+func isNil(v any) bool {
+	switch rv := reflect.ValueOf(v); rv.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface, reflect.Func, reflect.Chan:
+		return rv.IsNil()
+	}
+	return false
+}
+
+// Middleware gives HTTP requests an identity, and a session if the session manager's own Middleware did not run
+// yet. It loads nothing: neither session nor user is fetched before a handler asks.
+func (u *Users[U]) Middleware(next http.Handler) http.Handler {
+	return u.r.sess.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, u.Attach(r))
+	}))
+}
+
+// Attach puts an identity in the request's context, for adapters that attached a session themselves (see
+// [sessions.Manager.Attach]). Everybody else uses [Users.Middleware].
+func (u *Users[U]) Attach(r *http.Request) *http.Request {
+	id := &Identity{realm: u.r, session: u.r.sess.Open(r)}
+	return r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
+}
+
+// Handshake is core.Config.Authenticate. It decodes the session and loads no user.
+//
+// At a handshake, which is a request whose context carries a connection's session or whose URL has no "sid", it
+// returns a context with the caller's identity. That context is cancelled when the login ends; r.Context() must
+// live as long as the connection. At any other request of a connection it only says who is calling. principal is
+// the id that was given to Login, or empty. An error means that the session store could not be asked.
+func (u *Users[U]) Handshake(r *http.Request) (ctx context.Context, principal string, err error) {
+	s, ok := u.r.sess.Lookup(r.Context())
+	if !ok || !s.InSocket() {
+		if r.URL.Query().Has("sid") {
+			return u.r.identify(r)
+		}
+		if ctx, err = u.r.sess.BindSession(r); err != nil {
+			return nil, "", err
+		}
+		s, _ = u.r.sess.Lookup(ctx)
+		r = r.WithContext(ctx)
+	}
+	return u.r.handshake(r.Context(), s)
+}
+
+// Connections is the number of open connections that a login or logout could cut: those with a session.
+func (u *Users[U]) Connections() int { return u.r.reg.connections() }
+
+// identify names the caller of a later request.
+func (r *realm) identify(req *http.Request) (context.Context, string, error) {
+	s := r.sess.Open(req)
+	if err := s.Err(); err != nil {
+		return nil, "", err
+	}
+	id := &Identity{realm: r, session: s}
+	return context.WithValue(req.Context(), identityKey{}, id), id.UserID(), nil
+}
+
+// handshake registers the connection whose session is s, so that it can be cut.
+func (r *realm) handshake(ctx context.Context, s *sessions.Session) (context.Context, string, error) {
+	if err := s.Err(); err != nil {
+		return nil, "", err
+	}
+	in, _ := readLogin(s.Get)
+	c := &connection{login: in, sessionID: s.ID()}
+	if c.login.user == "" && c.sessionID == "" {
+		return context.WithValue(ctx, identityKey{}, &Identity{realm: r, session: s, conn: c}), "", nil
+	}
+	bound, cut := context.WithCancelCause(ctx)
+	c.cut = cut
+	bound = context.WithValue(bound, identityKey{}, &Identity{realm: r, session: s, conn: c})
+	if cause := r.reg.add(c, time.Now()); cause != nil {
+		// The login ended between reading the session and here: core sees a connection that is cut already.
+		c.end(cause)
+		return bound, "", nil
+	}
+	expire := func() {}
+	if c.login.user != "" {
+		bound, expire = context.WithDeadlineCause(bound, c.login.at.Add(r.lifetime), ErrLoginExpired)
+	}
+	context.AfterFunc(ctx, func() {
+		expire()
+		r.reg.remove(c)
+	})
+	return bound, c.login.user, nil
+}
+
+// accept is the session manager's check: a session whose login has ended counts as none.
+func (r *realm) accept(get func(key string) any) bool {
+	in, ok := readLogin(func(key any) any { return get(key.(string)) })
+	return ok && (in.user == "" || r.live(in))
+}
+
+func (r *realm) live(in login) bool {
+	return time.Now().Before(in.at.Add(r.lifetime)) && !r.reg.revoked(in)
+}
+
+// warn logs a loader's error, at most one a second: every event of every client may meet it.
+func (r *realm) warn(id string, err error) {
+	if errors.Is(err, context.Canceled) || !r.warned.allow(time.Now()) {
+		return
+	}
+	r.log.Error("auth: the user could not be loaded and counts as not logged in "+
+		"(a loader returns auth.ErrNoUser for an account that is gone)", "user", id, "error", err)
+}

@@ -1,0 +1,104 @@
+package core
+
+import (
+	"slices"
+
+	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/sio"
+)
+
+// A Broadcast addresses some sockets of a namespace. It is an immutable value: every method
+// returns a new one, so it can be kept and shared between goroutines.
+type Broadcast struct {
+	ns     *Namespace
+	all    bool     // everybody; otherwise the members of rooms
+	rooms  []string // the union counts, each socket once
+	except []string // whoever is in one of these is left out
+	sender *Socket  // left out
+}
+
+// To adds rooms to the audience. A broadcast to everybody becomes one to these rooms. The empty
+// name means nobody.
+func (b Broadcast) To(rooms ...string) Broadcast {
+	b.all = false
+	b.rooms = append(slices.Clip(b.rooms), slices.DeleteFunc(slices.Clone(rooms), isEmpty)...)
+	return b
+}
+
+// Except leaves out whoever is in one of the rooms. A socket id is a room.
+func (b Broadcast) Except(rooms ...string) Broadcast {
+	b.except = append(slices.Clip(b.except), slices.DeleteFunc(slices.Clone(rooms), isEmpty)...)
+	return b
+}
+
+func isEmpty(room string) bool { return room == "" }
+
+// Emit sends an event to the audience as it is now. The arguments are encoded once, as by
+// encoding/json, with every []byte as a binary attachment; an error says which argument cannot
+// be encoded, and then nothing was sent. Emit does not wait for clients: what a client has not
+// read yet waits in its outbox, and a client whose outbox is full is disconnected as
+// SlowConsumer.
+func (b Broadcast) Emit(event string, args ...any) error {
+	m, err := encodeEvent(b.ns.name, noAck, event, args)
+	if err != nil {
+		return err
+	}
+	b.send(m)
+	return nil
+}
+
+func (b Broadcast) send(m *engineio.Message) {
+	if !b.all && len(b.rooms) == 0 {
+		return
+	}
+	var batch engineio.Batch
+	b.ns.mu.RLock()
+	b.eachLocked(func(s *Socket) { s.sendBatch(&batch, m) })
+	b.ns.mu.RUnlock()
+	batch.Done()
+}
+
+// Sockets returns the audience on this node.
+func (b Broadcast) Sockets() []*Socket {
+	b.ns.mu.RLock()
+	defer b.ns.mu.RUnlock()
+	var sockets []*Socket
+	b.eachLocked(func(s *Socket) { sockets = append(sockets, s) })
+	return sockets
+}
+
+// Count returns the size of the audience on this node.
+func (b Broadcast) Count() int {
+	b.ns.mu.RLock()
+	defer b.ns.mu.RUnlock()
+	n := 0
+	b.eachLocked(func(*Socket) { n++ })
+	return n
+}
+
+// noAck is the id of an event that wants no ack.
+const noAck = -1
+
+func encodeEvent(ns string, id int64, event string, args []any) (*engineio.Message, error) {
+	buf, attachments, err := sio.AppendEvent(make([]byte, engineio.Headroom, 128), ns, id, event, args)
+	if err != nil {
+		return nil, err
+	}
+	return newMessage(buf, attachments), nil
+}
+
+func encodeAck(ns string, id int64, args ...any) (*engineio.Message, error) {
+	buf, attachments, err := sio.AppendAck(make([]byte, engineio.Headroom, 128), ns, id, args)
+	if err != nil {
+		return nil, err
+	}
+	return newMessage(buf, attachments), nil
+}
+
+// newMessage copies the attachments: they are the caller's slices and are written later.
+func newMessage(buf []byte, attachments [][]byte) *engineio.Message {
+	for i, a := range attachments {
+		attachments[i] = slices.Clone(a)
+	}
+	return engineio.NewMessage(buf, attachments...)
+}

@@ -1,0 +1,165 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/siokit/siokit/engineio"
+)
+
+// Config configures a Server. The zero value of every field is its default.
+type Config struct {
+	// Sessions gives sockets the HTTP session of their handshake; *sessions.Manager is one.
+	// Default nil: handlers have no session.
+	Sessions SessionBinder
+
+	// Authenticate says who sent a request; the method Handshake of auth.Users is one. It is
+	// called for the handshake, after Sessions, and again for every later HTTP request of the
+	// connection, so it should be cheap.
+	//
+	// principal names the user ("" for nobody): a request with another principal than the
+	// handshake's is refused, so a leaked session id is of no use to somebody else. ctx must
+	// derive from r.Context(); of the handshake it carries the identity into every handler, and
+	// when it is cancelled the connection is closed with that cause. An error refuses with 503.
+	Authenticate func(r *http.Request) (ctx context.Context, principal string, err error)
+
+	// AllowRequest may refuse a handshake before anything else is done with it; the client sees
+	// 403. Default nil: allow.
+	AllowRequest func(r *http.Request) error
+
+	// Client holds the browser client's files (the dist folder of npm's socket.io-client), which
+	// are served below Path as socket.io.js, socket.io.min.js, socket.io.esm.min.js and so on.
+	// Default nil: 404.
+	Client fs.FS
+
+	// Path is the last part of the URL path that the server answers on, whatever prefix it is
+	// mounted under. Default "/socket.io/". Clients must be configured alike.
+	Path string
+
+	// ConnectTimeout closes a connection that has joined no namespace for so long. Default 45 s.
+	ConnectTimeout time.Duration
+	// CallTimeout is how long Call waits when its context has no deadline. Default 60 s.
+	CallTimeout time.Duration
+	// AttachmentTimeout is how long the binary attachments of one packet may take. Default 30 s.
+	AttachmentTimeout time.Duration
+	// MaxNamespaces is how many namespaces one connection may join. Default 100.
+	MaxNamespaces int
+	// QueueEvents and QueueBytes bound the events of one socket that wait for its handlers;
+	// beyond them the server stops reading from that client. Defaults 256 and 1 MiB.
+	QueueEvents int
+	QueueBytes  int
+
+	// The following are passed on to the transport; engineio.Config documents them.
+
+	PingInterval    time.Duration // default 25 s
+	PingTimeout     time.Duration // default 20 s
+	UpgradeTimeout  time.Duration // default 10 s
+	WriteTimeout    time.Duration // default 10 s: a write that makes no progress ends the connection
+	MaxPayload      int64         // default 1,000,000 bytes, on both transports
+	OutboxBytes     int           // default 1 MiB: a client further behind is disconnected
+	OutboxPackets   int           // default 8,192
+	Transports      []string      // default polling and websocket
+	DisableUpgrades bool
+	CompressFrom    int // default 1,024 bytes: smallest polling response that is compressed
+
+	// Origins lists the page origins that may connect, on every transport:
+	// "https://app.example", "https://*.app.example". Empty: only the origin the server itself is
+	// reached at. "*" is refused together with Sessions or Authenticate, because any page could
+	// then act as the logged-in user.
+	Origins []string
+	// TrustedProxies lists addresses or CIDR ranges of reverse proxies whose X-Forwarded-Proto
+	// and X-Forwarded-Host count in the same-origin check.
+	TrustedProxies []string
+
+	// Logger receives warnings and errors. Default slog.Default(). No secret is ever logged.
+	Logger *slog.Logger
+}
+
+// A SessionBinder makes the HTTP session of a handshake available to socket handlers. Its
+// methods may be called concurrently. It is made of standard types so that implementations need
+// not import this package.
+type SessionBinder interface {
+	// BindSession returns a context, derived from r.Context(), that carries the session.
+	// r.Context() lives as long as the connection. An error refuses the handshake with 503.
+	BindSession(r *http.Request) (context.Context, error)
+	// SaveSession is called after each handler, also a failed one, and before its ack.
+	SaveSession(ctx context.Context) error
+}
+
+func (cfg Config) withDefaults() (Config, error) {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&cfg.ConnectTimeout, 45*time.Second)
+	def(&cfg.CallTimeout, 60*time.Second)
+	def(&cfg.AttachmentTimeout, 30*time.Second)
+	if cfg.Path == "" {
+		cfg.Path = "/socket.io/"
+	}
+	if cfg.MaxNamespaces == 0 {
+		cfg.MaxNamespaces = 100
+	}
+	if cfg.QueueEvents == 0 {
+		cfg.QueueEvents = 256
+	}
+	if cfg.QueueBytes == 0 {
+		cfg.QueueBytes = 1 << 20
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return cfg, cfg.validate()
+}
+
+func (cfg *Config) validate() error {
+	for _, f := range []struct {
+		name string
+		got  time.Duration
+	}{{"ConnectTimeout", cfg.ConnectTimeout}, {"CallTimeout", cfg.CallTimeout}, {"AttachmentTimeout", cfg.AttachmentTimeout}} {
+		if f.got < 0 {
+			return fmt.Errorf("core: %s must not be negative, got %s", f.name, f.got)
+		}
+	}
+	for _, f := range []struct {
+		name string
+		got  int
+	}{{"MaxNamespaces", cfg.MaxNamespaces}, {"QueueEvents", cfg.QueueEvents}, {"QueueBytes", cfg.QueueBytes}} {
+		if f.got < 1 {
+			return fmt.Errorf("core: %s must be at least 1, got %d", f.name, f.got)
+		}
+	}
+	if strings.Trim(cfg.Path, "/") == "" || strings.Contains(cfg.Path, "//") {
+		return fmt.Errorf("core: Path must be like \"/socket.io/\", got %q", cfg.Path)
+	}
+	if slices.Contains(cfg.Origins, "*") && (cfg.Sessions != nil || cfg.Authenticate != nil) {
+		return errors.New(`core: Origins "*" cannot be combined with Sessions or Authenticate: any web page could open a socket as the logged-in user. List the origins of your pages, for example "https://app.example"`)
+	}
+	return nil
+}
+
+func (cfg *Config) engine() engineio.Config {
+	return engineio.Config{
+		PingInterval:    cfg.PingInterval,
+		PingTimeout:     cfg.PingTimeout,
+		UpgradeTimeout:  cfg.UpgradeTimeout,
+		WriteTimeout:    cfg.WriteTimeout,
+		MaxPayload:      cfg.MaxPayload,
+		OutboxBytes:     cfg.OutboxBytes,
+		OutboxPackets:   cfg.OutboxPackets,
+		Transports:      cfg.Transports,
+		DisableUpgrades: cfg.DisableUpgrades,
+		CompressFrom:    cfg.CompressFrom,
+		Origins:         cfg.Origins,
+		TrustedProxies:  cfg.TrustedProxies,
+		Logger:          cfg.Logger,
+	}
+}

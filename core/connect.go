@@ -1,0 +1,136 @@
+package core
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/sio"
+)
+
+// Bounds of what may be emitted to a socket before its CONNECT reply.
+const (
+	maxEarlyMessages = 8192
+	maxEarlyBytes    = 1 << 20
+)
+
+var errEarly = &Error{Message: "too much was emitted to a client before it was connected"}
+
+// join handles CONNECT. User code decides, on the socket's dispatcher.
+func (c *client) join(namespace string, auth []byte, known bool) error {
+	ns := c.srv.lookup(namespace)
+	c.mu.Lock()
+	if known && slices.ContainsFunc(c.sockets, func(s *Socket) bool { return s.ns.name == namespace && !s.left }) {
+		c.mu.Unlock()
+		return errTwice
+	}
+	// A socket that the server has ended gives way to the new one.
+	c.sockets = slices.DeleteFunc(c.sockets, func(s *Socket) bool { return s.ns.name == namespace })
+	if len(c.sockets) >= c.srv.cfg.MaxNamespaces {
+		c.mu.Unlock()
+		return errTooMany
+	}
+	if ns == nil {
+		c.mu.Unlock()
+		c.srv.cfg.Logger.Debug("core: a client asked for an unknown namespace", "namespace", clip(namespace), "known", c.srv.namespaceNames())
+		return c.refuse(namespace, &ConnectError{Message: "Invalid namespace"})
+	}
+	s := newSocket(c, ns, bytes.Clone(auth))
+	c.sockets = append(c.sockets, s)
+	c.mu.Unlock()
+	s.enqueue(task{kind: taskConnect})
+	return nil
+}
+
+// refuse answers a CONNECT with CONNECT_ERROR. An error means that it was one too many.
+func (c *client) refuse(namespace string, cause error) error {
+	message, data := refusal(cause)
+	packet, err := sio.AppendConnectError(make([]byte, engineio.Headroom, 128), namespace, message, data)
+	if err != nil { // the data cannot be encoded
+		c.srv.cfg.Logger.Error("core: a refusal's data cannot be encoded", "namespace", clip(namespace), "error", err)
+		packet, err = sio.AppendConnectError(make([]byte, engineio.Headroom, 128), namespace, message, nil)
+		if err != nil {
+			return err
+		}
+	}
+	_ = c.conn.Send(engineio.NewMessage(packet))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refused++; c.refused >= maxRefused {
+		return errRefusedOften
+	}
+	return nil
+}
+
+// runConnect decides about the client, on the socket's dispatcher.
+func (s *Socket) runConnect() {
+	c := &Context{Socket: s, event: "connect"}
+	middleware, connect, _, _ := s.ns.hooks()
+	err := protect(func() error {
+		for _, guard := range middleware {
+			if err := guard(c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && (s.client.revoked() || !s.ns.register(s)) {
+		return // left while the middleware ran: nobody has seen it
+	}
+	if err == nil {
+		err = protect(func() error {
+			for _, f := range connect {
+				if err := f(c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if saved := s.saveSession(c); err == nil && saved != nil {
+		err = saved
+	}
+	if err != nil {
+		s.refused(c, err)
+		return
+	}
+	s.greeted = true // before accept: a disconnect may follow at once
+	s.client.srv.engine.Stop(s.client.joinTimer)
+	s.accept()
+}
+
+// refused removes every trace of the socket and tells the client.
+func (s *Socket) refused(c *Context, err error) {
+	if !isForClient(err) {
+		s.ns.report(c, err)
+	}
+	s.client.remove(s)
+	if !s.close(ForcedClose, err, nil) {
+		return // the client has gone already
+	}
+	if err := s.client.refuse(s.ns.name, err); err != nil {
+		s.client.conn.CloseBecause(engineio.ForcedClose, err)
+		return
+	}
+	s.client.vacated()
+}
+
+// runDisconnect runs the disconnect functions of a socket that OnConnect had accepted.
+func (s *Socket) runDisconnect() {
+	if !s.greeted {
+		return
+	}
+	c := &Context{Socket: s, event: "disconnect"}
+	s.mu.Lock()
+	reason := s.reason
+	s.mu.Unlock()
+	_, _, disconnect, _ := s.ns.hooks()
+	for _, f := range disconnect {
+		if err := protect(func() error { f(c, reason); return nil }); err != nil {
+			s.ns.report(c, err)
+		}
+	}
+	if err := s.saveSession(c); err != nil {
+		s.ns.report(c, err)
+	}
+}

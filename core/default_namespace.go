@@ -1,0 +1,35 @@
+package core
+
+// The methods of the namespace "/", on the server itself.
+
+func (s *Server) registrar() (*Namespace, []Guard) { return s.root, nil }
+
+// Use is Namespace.Use of "/".
+func (s *Server) Use(guards ...Guard) { s.root.Use(guards...) }
+
+// Group is Namespace.Group of "/".
+func (s *Server) Group(guards ...Guard) *Group { return s.root.Group(guards...) }
+
+// OnConnect is Namespace.OnConnect of "/".
+func (s *Server) OnConnect(f func(c *Context) error) { s.root.OnConnect(f) }
+
+// OnDisconnect is Namespace.OnDisconnect of "/".
+func (s *Server) OnDisconnect(f func(c *Context, reason Reason)) { s.root.OnDisconnect(f) }
+
+// OnError is Namespace.OnError of "/".
+func (s *Server) OnError(f func(c *Context, err error)) { s.root.OnError(f) }
+
+// Socket is Namespace.Socket of "/".
+func (s *Server) Socket(id string) (*Socket, bool) { return s.root.Socket(id) }
+
+// Sockets is Namespace.Sockets of "/".
+func (s *Server) Sockets() []*Socket { return s.root.Sockets() }
+
+// Emit sends an event to everybody in "/". See Broadcast.Emit.
+func (s *Server) Emit(event string, args ...any) error { return s.root.Emit(event, args...) }
+
+// To addresses the members of rooms of "/", everybody included. See Namespace.To.
+func (s *Server) To(rooms ...string) Broadcast { return s.root.To(rooms...) }
+
+// Except addresses everybody in "/" who is in none of the rooms.
+func (s *Server) Except(rooms ...string) Broadcast { return s.root.Except(rooms...) }

@@ -1,0 +1,183 @@
+package core
+
+import (
+	"sync"
+
+	"github.com/siokit/siokit/wire/sio"
+)
+
+// task is one thing a socket's dispatcher has to do.
+type task struct {
+	kind  taskKind
+	event string
+	args  sio.Args
+	id    int64 // of the ack the client waits for, or noAck
+	bytes int
+}
+
+type taskKind uint8
+
+const (
+	taskEvent taskKind = iota
+	taskConnect
+	taskDisconnect
+)
+
+// eventQueue holds what has arrived for one socket. Its fields are guarded by Socket.mu.
+type eventQueue struct {
+	tasks   []task
+	head    int
+	bytes   int
+	running bool      // a dispatcher is at work
+	space   sync.Cond // a reader waits for room in the queue
+}
+
+func (q *eventQueue) len() int { return len(q.tasks) - q.head }
+
+// drop forgets what no handler has seen.
+func (q *eventQueue) drop() {
+	clear(q.tasks[q.head:])
+	q.tasks, q.head, q.bytes = q.tasks[:0], 0, 0
+	q.space.Broadcast()
+}
+
+// enqueue hands t to the dispatcher, starting one if there is none. For events it first waits
+// until there is room, which stops the reader of this connection: back-pressure by TCP.
+func (s *Socket) enqueue(t task) {
+	s.mu.Lock()
+	q := &s.queue
+	if t.kind == taskEvent {
+		for s.state.Load() == socketConnected && (q.len() >= s.ns.srv.cfg.QueueEvents || q.bytes > s.ns.srv.cfg.QueueBytes) {
+			q.space.Wait()
+		}
+		if s.state.Load() != socketConnected {
+			s.mu.Unlock()
+			return
+		}
+	}
+	q.tasks = append(q.tasks, t)
+	q.bytes += t.bytes
+	start := !q.running
+	q.running = true
+	s.mu.Unlock()
+	if start {
+		s.ns.srv.dispatchers.Go(s.dispatch)
+	}
+}
+
+// next takes the first task; ok is false when the queue is empty and the dispatcher must end.
+func (s *Socket) next() (t task, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := &s.queue
+	if q.head == len(q.tasks) {
+		q.tasks, q.head, q.running = nil, 0, false
+		return task{}, false
+	}
+	t = q.tasks[q.head]
+	q.tasks[q.head] = task{}
+	q.head++
+	q.bytes -= t.bytes
+	if q.head == len(q.tasks) {
+		q.tasks, q.head = q.tasks[:0], 0
+	}
+	q.space.Signal()
+	return t, true
+}
+
+// idle reports whether nothing is queued and no handler of the socket is running.
+func (s *Socket) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.queue.running
+}
+
+// dispatch runs the handlers of one socket, in order, until its queue is empty.
+func (s *Socket) dispatch() {
+	for {
+		t, ok := s.next()
+		if !ok {
+			s.client.quiesced()
+			return
+		}
+		switch t.kind {
+		case taskConnect:
+			s.runConnect()
+		case taskDisconnect:
+			s.runDisconnect()
+		default:
+			if !s.client.revoked() {
+				s.runEvent(t)
+			}
+		}
+	}
+}
+
+// runEvent runs the handler of one event and sends its ack.
+func (s *Socket) runEvent(t task) {
+	h := (*s.ns.handlers.Load())[t.event]
+	if h == nil {
+		s.ns.log.Debug("core: event without a handler", "event", clip(t.event), "socket", s.id)
+		return
+	}
+	c := &Context{Socket: s, event: t.event, args: Args{t.args}}
+	var out any
+	var answered bool
+	err := protect(func() (err error) {
+		out, answered, err = h.run(c, t.args)
+		return err
+	})
+	if saved := s.saveSession(c); err == nil && saved != nil {
+		err = saved
+	}
+	if err != nil {
+		s.ns.report(c, err)
+	}
+	if t.id == noAck || isPanic(err) {
+		return // a panicking handler leaves its ack unanswered
+	}
+	switch {
+	case err != nil:
+		s.ack(c, t.id, errorAck(err))
+	case answered:
+		s.ack(c, t.id, out)
+	default:
+		s.ack(c, t.id)
+	}
+}
+
+// ack answers an event. With nothing else to do the dispatcher writes it out itself.
+func (s *Socket) ack(c *Context, id int64, args ...any) {
+	m, err := encodeAck(s.ns.name, id, args...)
+	if err != nil {
+		s.ns.report(c, err)
+		if m, err = encodeAck(s.ns.name, id, errorAck(err)); err != nil {
+			return
+		}
+	}
+	if s.state.Load() != socketConnected || s.client.ctx.Err() != nil {
+		return
+	}
+	s.mu.Lock()
+	more := s.queue.len() > 0
+	s.mu.Unlock()
+	if more {
+		_ = s.client.conn.Send(m)
+	} else {
+		_ = s.client.conn.SendNow(m)
+	}
+}
+
+func (s *Socket) saveSession(c *Context) error {
+	if s.ns.srv.cfg.Sessions == nil {
+		return nil
+	}
+	return protect(func() error { return s.ns.srv.cfg.Sessions.SaveSession(c) })
+}
+
+func sendError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return ErrDisconnected
+}

@@ -1,0 +1,110 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrDisconnected is returned when the client has left, also by a Call that waits for it.
+	ErrDisconnected = errors.New("core: the client is disconnected")
+	// ErrTimeout is returned by Call when the client did not answer in time.
+	ErrTimeout = errors.New("core: the client did not answer in time")
+	// ErrNotConnected is returned by Call before the client has been told that it is connected:
+	// call it from an event handler, or from a goroutine started after OnConnect.
+	ErrNotConnected = errors.New("core: the client is not connected yet; Call works after OnConnect has returned")
+	// ErrNoSocket is returned by Call when its context does not come from a handler.
+	ErrNoSocket = errors.New("core: this context does not come from a socket handler")
+)
+
+// A ConnectError refuses a connection when middleware or OnConnect returns it: the client gets
+// connect_error with the message and, as err.data, Data. Returned by an event handler it is
+// sent like an Error without a code.
+type ConnectError struct {
+	Message string
+	Data    any
+}
+
+func (e *ConnectError) Error() string { return "core: refused: " + e.Message }
+
+// ClientError implements the interface by which any package can make errors that clients see.
+func (e *ConnectError) ClientError() (message string, data any) { return e.Message, e.Data }
+
+// An Error is meant for the client. When an event handler returns it, the ack is
+//
+//	{"error": {"code": Code, "message": Message, "data": Data}}
+//
+// without the members that are empty. Any other error becomes {"error": {"message": "internal
+// error"}}: its text goes to the error hook, never to the client.
+type Error struct {
+	Code    string
+	Message string
+	Data    any
+}
+
+func (e *Error) Error() string {
+	if e.Code == "" {
+		return "core: " + e.Message
+	}
+	return fmt.Sprintf("core: %s: %s", e.Code, e.Message)
+}
+
+// ClientError makes an Error usable as a refusal too.
+func (e *Error) ClientError() (message string, data any) { return e.Message, e.Data }
+
+// clientError is what an error must implement for its text to reach a client. auth's errors do,
+// without importing this package.
+type clientError interface {
+	error
+	ClientError() (message string, data any)
+}
+
+const internalError = "internal error"
+
+// refusal returns the message and data of a CONNECT_ERROR.
+func refusal(err error) (message string, data any) {
+	if ce, ok := errors.AsType[clientError](err); ok {
+		return ce.ClientError()
+	}
+	return internalError, nil
+}
+
+type ackError struct {
+	Error ackErrorBody `json:"error"`
+}
+
+type ackErrorBody struct {
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message"`
+	Data    any    `json:"data,omitempty"`
+}
+
+// errorAck returns the one argument of an ack for a handler that failed.
+func errorAck(err error) ackError {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return ackError{ackErrorBody{e.Code, e.Message, e.Data}}
+	}
+	message, data := refusal(err)
+	return ackError{ackErrorBody{Message: message, Data: data}}
+}
+
+// isForClient reports whether err was made for the client, so that it is no news to the
+// operator.
+func isForClient(err error) bool {
+	_, ok := errors.AsType[clientError](err)
+	return ok
+}
+
+// A PanicError reports a panic of user code to the error hook.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("core: handler panicked: %v", e.Value) }
+
+// Unwrap returns the panic's value if it was an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}

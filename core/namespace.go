@@ -1,0 +1,120 @@
+package core
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// A Namespace is one of the logical channels of a connection, with handlers, rooms and sockets
+// of its own. All methods may be called concurrently and at any time.
+type Namespace struct {
+	srv  *Server
+	name string
+	log  *slog.Logger
+
+	handlers atomic.Pointer[map[string]*handler] // replaced under regMu, never changed
+
+	regMu        sync.Mutex
+	middleware   []Guard                  // guarded by regMu; appended to only, so that a copied header stays valid
+	onConnect    []func(*Context) error   // likewise
+	onDisconnect []func(*Context, Reason) // likewise
+	onError      []func(*Context, error)  // likewise
+
+	mu      sync.RWMutex
+	sockets map[string]*Socket // by socket id; guarded by mu
+	rooms   map[string]*room   // without the sockets' own rooms; guarded by mu
+}
+
+func newNamespace(s *Server, name string) *Namespace {
+	ns := &Namespace{
+		srv:     s,
+		name:    name,
+		log:     s.cfg.Logger.With("namespace", name),
+		sockets: make(map[string]*Socket),
+		rooms:   make(map[string]*room),
+	}
+	ns.handlers.Store(&map[string]*handler{})
+	return ns
+}
+
+func (ns *Namespace) registrar() (*Namespace, []Guard) { return ns, nil }
+
+// Name returns the name, which begins with a slash.
+func (ns *Namespace) Name() string { return ns.name }
+
+// Use adds middleware: it runs for every client that wants to join the namespace, in order,
+// before OnConnect. An error refuses the client with CONNECT_ERROR; see ConnectError.
+func (ns *Namespace) Use(guards ...Guard) {
+	ns.regMu.Lock()
+	defer ns.regMu.Unlock()
+	ns.middleware = append(ns.middleware, guards...)
+}
+
+// Group returns a Group whose handlers are behind the guards.
+func (ns *Namespace) Group(guards ...Guard) *Group {
+	return &Group{ns, slices.Clone(guards)}
+}
+
+// OnConnect adds a function that runs for every client that joins. The client is told that it
+// is connected when all have returned nil; an error refuses it, and nothing remains of it.
+// What is emitted to it meanwhile arrives after its connect event.
+func (ns *Namespace) OnConnect(f func(c *Context) error) {
+	ns.regMu.Lock()
+	defer ns.regMu.Unlock()
+	ns.onConnect = append(ns.onConnect, f)
+}
+
+// OnDisconnect adds a function that runs once for every client that OnConnect accepted, after
+// the handlers of all events that arrived before. The client's rooms are still readable;
+// nothing can be sent to it any more.
+func (ns *Namespace) OnDisconnect(f func(c *Context, reason Reason)) {
+	ns.regMu.Lock()
+	defer ns.regMu.Unlock()
+	ns.onDisconnect = append(ns.onDisconnect, f)
+}
+
+// OnError adds an error hook: it gets the errors and panics (*PanicError) of this namespace's
+// handlers, with the Context of the event. Without a hook they are logged.
+func (ns *Namespace) OnError(f func(c *Context, err error)) {
+	ns.regMu.Lock()
+	defer ns.regMu.Unlock()
+	ns.onError = append(ns.onError, f)
+}
+
+// hooks returns the current middleware and lifecycle functions.
+func (ns *Namespace) hooks() (middleware []Guard, connect []func(*Context) error, disconnect []func(*Context, Reason), onError []func(*Context, error)) {
+	ns.regMu.Lock()
+	defer ns.regMu.Unlock()
+	return ns.middleware, ns.onConnect, ns.onDisconnect, ns.onError
+}
+
+// Socket returns the connected socket with that id on this node.
+func (ns *Namespace) Socket(id string) (*Socket, bool) {
+	ns.mu.RLock()
+	defer ns.mu.RUnlock()
+	s, ok := ns.sockets[id]
+	return s, ok
+}
+
+// Sockets returns the sockets of this namespace on this node.
+func (ns *Namespace) Sockets() []*Socket { return ns.everyone().Sockets() }
+
+// Emit sends an event to everybody in the namespace. See Broadcast.Emit.
+func (ns *Namespace) Emit(event string, args ...any) error {
+	return ns.everyone().Emit(event, args...)
+}
+
+// To addresses the members of the rooms, each once. A socket's id is the name of a room with
+// that socket in it. No rooms, and the empty name, mean nobody.
+func (ns *Namespace) To(rooms ...string) Broadcast {
+	return Broadcast{ns: ns}.To(rooms...)
+}
+
+// Except addresses everybody who is in none of the rooms.
+func (ns *Namespace) Except(rooms ...string) Broadcast {
+	return ns.everyone().Except(rooms...)
+}
+
+func (ns *Namespace) everyone() Broadcast { return Broadcast{ns: ns, all: true} }

@@ -1,0 +1,62 @@
+package core
+
+import (
+	"errors"
+	"net/http"
+	"runtime/debug"
+)
+
+// protect runs user code. A panic becomes a *PanicError: it ends the event, never the process.
+func protect(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return f()
+}
+
+// protectHTTP is protect for hooks that run inside an HTTP handler: http.ErrAbortHandler keeps
+// its meaning there.
+func protectHTTP(f func() error) error {
+	err := protect(f)
+	if p, ok := err.(*PanicError); ok && p.Value == http.ErrAbortHandler {
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+func isPanic(err error) bool {
+	_, ok := errors.AsType[*PanicError](err)
+	return ok
+}
+
+// report hands an error of user code to the namespace's error hooks, or to the log.
+func (ns *Namespace) report(c *Context, err error) {
+	_, _, _, hooks := ns.hooks()
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		ns.srv.panics.Add(1)
+		ns.log.Error("core: a handler panicked", "event", clip(c.event), "socket", c.id, "panic", p.Value, "stack", string(p.Stack))
+	}
+	for _, hook := range hooks {
+		if failed := protect(func() error { hook(c, err); return nil }); failed != nil {
+			ns.log.Error("core: an error hook panicked", "event", clip(c.event), "socket", c.id, "error", failed)
+		}
+	}
+	if len(hooks) > 0 || isPanic(err) {
+		return
+	}
+	level := ns.log.Warn
+	if _, bad := errors.AsType[*ArgumentError](err); isForClient(err) && !bad {
+		level = ns.log.Debug // it was made for the client; nothing is wrong here
+	}
+	level("core: a handler failed", "event", clip(c.event), "socket", c.id, "error", err)
+}
+
+// clip shortens text that came from a client before it reaches a log.
+func clip(s string) string {
+	if len(s) > 256 {
+		return s[:256] + "..."
+	}
+	return s
+}

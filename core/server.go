@@ -1,0 +1,256 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/sio"
+)
+
+// A Server is a Socket.IO server: an http.Handler to be mounted in an existing application. It
+// owns no listener. All methods may be called concurrently and at any time; what concerns a
+// namespace is short for the same method of Of("/").
+type Server struct {
+	cfg    Config
+	engine *engineio.Server
+	root   *Namespace
+	files  http.Handler // the browser client, nil without Config.Client
+	log    refusalLog
+	panics atomic.Int64
+
+	dispatchers sync.WaitGroup // of all sockets
+
+	mu         sync.RWMutex
+	namespaces map[string]*Namespace // guarded by mu
+	clients    map[*client]struct{}  // guarded by mu
+}
+
+// New validates cfg and returns a server. Nothing runs until the first connection.
+func New(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg:        cfg,
+		namespaces: make(map[string]*Namespace),
+		clients:    make(map[*client]struct{}),
+		log:        refusalLog{log: cfg.Logger},
+	}
+	engine := cfg.engine()
+	engine.Accept, engine.Authorize, engine.Refused = s.accept, s.authorize, s.log.refused
+	if s.engine, err = engineio.NewServer(engine); err != nil {
+		return nil, err
+	}
+	s.root = s.Of("/")
+	s.files = clientFiles(cfg.Client)
+	return s, nil
+}
+
+// Of returns the namespace of that name, creating it if need be. A missing leading slash is
+// added. Clients can join only namespaces that exist; "/" always does.
+func (s *Server) Of(name string) *Namespace {
+	if name == "" || name[0] != '/' {
+		name = "/" + name
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ns := s.namespaces[name]
+	if ns == nil {
+		ns = newNamespace(s, name)
+		s.namespaces[name] = ns
+	}
+	return ns
+}
+
+func (s *Server) lookup(name string) *Namespace {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.namespaces[name]
+}
+
+func (s *Server) namespaceNames() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.namespaces))
+}
+
+// accept opens a connection: the hooks of Config run here, on the handshake request.
+func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver, error) {
+	c := &client{srv: s, conn: conn, handshake: newHandshake(r), decoder: sio.NewDecoder(sio.FromClient, nil)}
+	err := protectHTTP(func() (err error) {
+		if s.cfg.AllowRequest != nil {
+			if err := s.cfg.AllowRequest(r); err != nil {
+				return engineio.Forbidden("AllowRequest: " + err.Error())
+			}
+		}
+		c.ctx, c.principal, err = s.identify(r)
+		return err
+	})
+	if err != nil {
+		return nil, s.hookError(err)
+	}
+	context.AfterFunc(c.ctx, c.contextEnded)
+	c.joinTimer = s.engine.AfterFunc(s.cfg.ConnectTimeout, func() { go conn.Close(engineio.ForcedClose) })
+	s.mu.Lock()
+	s.clients[c] = struct{}{}
+	s.mu.Unlock()
+	return c, nil
+}
+
+// identify runs Sessions and Authenticate for a handshake.
+func (s *Server) identify(r *http.Request) (ctx context.Context, principal string, err error) {
+	ctx = r.Context()
+	if s.cfg.Sessions != nil {
+		if ctx, err = s.cfg.Sessions.BindSession(r); err != nil {
+			return nil, "", err
+		}
+	}
+	if s.cfg.Authenticate != nil {
+		return s.cfg.Authenticate(r.WithContext(ctx))
+	}
+	return ctx, "", nil
+}
+
+// authorize checks a later request of a connection: whoever knows the session id must also be
+// the one who opened it.
+func (s *Server) authorize(conn *engineio.Conn, r *http.Request) error {
+	if s.cfg.Authenticate == nil {
+		return nil
+	}
+	c, ok := conn.Receiver().(*client)
+	if !ok {
+		return errors.New("core: the handshake has not ended")
+	}
+	var principal string
+	err := protectHTTP(func() (err error) {
+		_, principal, err = s.cfg.Authenticate(r)
+		return err
+	})
+	if err != nil {
+		return s.hookError(err)
+	}
+	if principal != c.principal {
+		return engineio.Forbidden("the request comes with another login than the handshake of its session")
+	}
+	return nil
+}
+
+// hookError turns a hook's error into the answer the client gets.
+func (s *Server) hookError(err error) error {
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		s.panics.Add(1)
+		s.cfg.Logger.Error("core: a hook of the handshake panicked", "panic", p.Value, "stack", string(p.Stack))
+		return &engineio.Error{Status: http.StatusInternalServerError, Code: engineio.CodeBadRequest, Message: "Internal server error", Cause: "panic in a hook"}
+	}
+	if _, ok := errors.AsType[*engineio.Error](err); ok {
+		return err
+	}
+	return engineio.Unavailable(err.Error())
+}
+
+func (s *Server) removeClient(c *client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, c)
+}
+
+// Stats returns the transport's counts.
+func (s *Server) Stats() engineio.Stats { return s.engine.Stats() }
+
+// Panics returns how many panics of user code have been recovered.
+func (s *Server) Panics() int64 { return s.panics.Load() }
+
+// closesPerSecond spreads the reconnects that follow a shutdown.
+const closesPerSecond = 1000
+
+// Shutdown ends the server without losing what was acknowledged: new handshakes get 503, no
+// further events are taken, running handlers end and their acks and everything else queued is
+// written, then the connections are closed, at most 1,000 a second in random order. Clients see
+// "transport close" and reconnect elsewhere. It returns when every goroutine of the server has
+// ended, or soon after ctx has: then connections are cut and ctx's error is returned, and
+// handlers that ignore their Context may still be running.
+//
+// It never touches the application's listener. Call it before http.Server.Shutdown, which does
+// not know about WebSockets and would wait for parked polls.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.engine.Drain()
+	s.mu.RLock()
+	clients := slices.Collect(maps.Keys(s.clients))
+	s.mu.RUnlock()
+	rand.Shuffle(len(clients), func(i, j int) { clients[i], clients[j] = clients[j], clients[i] })
+	pace := time.NewTicker(time.Second / 10)
+	defer pace.Stop()
+	for i, c := range clients {
+		if i > 0 && i%(closesPerSecond/10) == 0 {
+			select {
+			case <-pace.C:
+			case <-ctx.Done():
+			}
+		}
+		c.quiesce()
+	}
+	quiet := wait(ctx, s.dispatchers.Wait)
+	err := s.engine.Shutdown(ctx)
+	if quiet == nil {
+		quiet = wait(ctx, s.dispatchers.Wait) // disconnect handlers
+	}
+	return cmp.Or(err, quiet)
+}
+
+// wait runs f, which waits for something, until ctx ends.
+func wait(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	go func() {
+		f()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// refusalLog logs why requests were refused: the first of each kind as a warning, the rest for
+// debugging only.
+type refusalLog struct {
+	log  *slog.Logger
+	mu   sync.Mutex
+	seen map[refusalKind]struct{} // guarded by mu
+}
+
+type refusalKind struct {
+	code   int
+	origin string
+}
+
+const maxRefusalKinds = 256
+
+func (l *refusalLog) refused(r *http.Request, e *engineio.Error) {
+	level := slog.LevelWarn
+	kind := refusalKind{e.Code, clip(r.Header.Get("Origin"))}
+	l.mu.Lock()
+	if _, again := l.seen[kind]; again || len(l.seen) >= maxRefusalKinds {
+		level = slog.LevelDebug
+	} else {
+		if l.seen == nil {
+			l.seen = make(map[refusalKind]struct{})
+		}
+		l.seen[kind] = struct{}{}
+	}
+	l.mu.Unlock()
+	l.log.Log(r.Context(), level, "core: request refused", "message", e.Message, "code", e.Code,
+		"cause", e.Cause, "origin", kind.origin, "remote", r.RemoteAddr, "agent", clip(r.UserAgent()))
+}

@@ -1,0 +1,212 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+
+	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/sio"
+)
+
+// A Socket is one client in one namespace, from its CONNECT to its disconnect. It may be kept
+// and its methods called from anywhere, concurrently. They do not block, and after the client
+// has left they return ErrDisconnected or do nothing.
+type Socket struct {
+	id     string
+	ns     *Namespace
+	client *client
+	ctx    context.Context // ends with the socket; its cause is a *DisconnectError
+	cancel context.CancelCauseFunc
+	auth   json.RawMessage // the CONNECT's auth payload, nil when there was none
+
+	state      atomic.Int32        // socketConnecting, socketConnected, socketClosed; written under mu
+	rooms      map[string]struct{} // without the own room; guarded by ns.mu
+	registered bool                // ns knows the socket; guarded by ns.mu
+
+	mu      sync.Mutex
+	early   []*engineio.Message // emitted before the CONNECT reply; guarded by mu
+	earlyN  int                 // bytes in early; guarded by mu
+	reason  Reason              // guarded by mu; set once
+	acks    ackTable            // guarded by mu
+	queue   eventQueue          // guarded by mu
+	left    bool                // the server ended it: stray packets of the client are ignored; guarded by client.mu
+	greeted bool                // OnConnect accepted it; owned by the dispatcher
+}
+
+const (
+	socketConnecting int32 = iota // middleware and OnConnect are running
+	socketConnected
+	socketClosed
+)
+
+func newSocket(c *client, ns *Namespace, auth []byte) *Socket {
+	s := &Socket{id: newSocketID(), ns: ns, client: c, auth: auth}
+	s.ctx, s.cancel = context.WithCancelCause(c.ctx)
+	s.queue.space.L = &s.mu
+	return s
+}
+
+// newSocketID returns 20 URL-safe characters: the length by which Node's adapters recognise a
+// socket id. It is public, unlike the engine's session id.
+func newSocketID() string {
+	var b [15]byte
+	_, _ = rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// ID returns the socket's id, which is also the name of its own room. It is not secret.
+func (s *Socket) ID() string { return s.id }
+
+// Namespace returns the namespace that the socket is in.
+func (s *Socket) Namespace() *Namespace { return s.ns }
+
+// Handshake describes the HTTP request that opened the connection.
+func (s *Socket) Handshake() *Handshake { return s.client.handshake }
+
+// Transport returns "polling" or "websocket".
+func (s *Socket) Transport() string { return s.client.conn.Transport() }
+
+// Connected reports whether the client has been told that it is connected and has not left.
+func (s *Socket) Connected() bool { return s.state.Load() == socketConnected }
+
+// Auth decodes the auth payload that the client sent for this namespace into the value that v
+// points to. Field names must match exactly: with encoding/json's rules, {"ADMIN":true} would
+// set a field named admin. Without a payload v is left alone.
+func (s *Socket) Auth(v any) error { return sio.DecodeExact(s.auth, v) }
+
+// Emit sends an event to this client. See Broadcast.Emit for the arguments.
+func (s *Socket) Emit(event string, args ...any) error {
+	m, err := encodeEvent(s.ns.name, noAck, event, args)
+	if err != nil {
+		return err
+	}
+	return s.send(m)
+}
+
+// To addresses the members of the rooms, except this socket, as socket.to does in JavaScript.
+// (Server.To and Namespace.To include everybody.)
+func (s *Socket) To(rooms ...string) Broadcast {
+	return Broadcast{ns: s.ns, sender: s}.To(rooms...)
+}
+
+// Broadcast addresses everybody in the namespace except this socket.
+func (s *Socket) Broadcast() Broadcast { return Broadcast{ns: s.ns, all: true, sender: s} }
+
+// Disconnect makes the client leave the namespace, with reason ServerNamespaceDisconnect. The
+// client is told, and the official clients then do not reconnect by themselves.
+func (s *Socket) Disconnect() { s.leave(nil) }
+
+// DisconnectAll makes the client leave all its namespaces and closes the connection, once what
+// is queued for it has been written.
+func (s *Socket) DisconnectAll() { s.client.disconnect(nil) }
+
+// leave ends the socket from the server's side.
+func (s *Socket) leave(cause error) {
+	s.client.forget(s)
+	packet := sio.AppendDisconnect(make([]byte, engineio.Headroom, engineio.Headroom+len(s.ns.name)+2), s.ns.name)
+	if s.close(ServerNamespaceDisconnect, cause, engineio.NewMessage(packet)) {
+		s.client.vacated()
+	}
+}
+
+// send queues m for the client, behind the CONNECT reply if that is still to come.
+func (s *Socket) send(m *engineio.Message) error {
+	if s.client.ctx.Err() != nil {
+		return ErrDisconnected
+	}
+	if kept, err := s.keepEarly(m); kept || err != nil {
+		return err
+	}
+	return sendError(s.client.conn.Send(m))
+}
+
+// sendBatch is send as part of a broadcast.
+func (s *Socket) sendBatch(b *engineio.Batch, m *engineio.Message) {
+	if s.client.ctx.Err() != nil {
+		return
+	}
+	if kept, err := s.keepEarly(m); kept || err != nil {
+		return
+	}
+	b.Send(s.client.conn, m)
+}
+
+// keepEarly keeps m for after the CONNECT reply if that has not been queued. The bounds of an
+// outbox hold; what goes beyond them is an error for the emitter and lost in a broadcast. Not
+// kept and no error means that m is to be sent now.
+func (s *Socket) keepEarly(m *engineio.Message) (kept bool, err error) {
+	if s.state.Load() == socketConnected {
+		return false, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.state.Load() {
+	case socketConnected:
+		return false, nil
+	case socketClosed:
+		return false, ErrDisconnected
+	}
+	if len(s.early) >= maxEarlyMessages || s.earlyN > maxEarlyBytes {
+		return false, errEarly
+	}
+	s.early = append(s.early, m)
+	s.earlyN += m.Size()
+	return true, nil
+}
+
+// accept queues the CONNECT reply, then what was emitted before it, and opens the socket for
+// events. It does nothing when the client has left.
+func (s *Socket) accept() {
+	packet, err := sio.AppendConnect(make([]byte, engineio.Headroom, 64), s.ns.name, struct {
+		SID string `json:"sid"`
+	}{s.id})
+	if err != nil {
+		panic(err) // a string always encodes
+	}
+	var batch engineio.Batch
+	s.mu.Lock()
+	if s.state.Load() != socketConnecting {
+		s.mu.Unlock()
+		return
+	}
+	batch.Send(s.client.conn, engineio.NewMessage(packet))
+	for _, m := range s.early {
+		batch.Send(s.client.conn, m)
+	}
+	s.early = nil
+	s.state.Store(socketConnected)
+	s.mu.Unlock()
+	batch.Done()
+}
+
+// close ends the socket, once: it is unreachable, waits for no ack, and its disconnect handlers
+// are queued behind the events that arrived before. farewell is sent to the client last. It
+// reports whether the socket was open.
+func (s *Socket) close(reason Reason, cause error, farewell *engineio.Message) bool {
+	s.mu.Lock()
+	was := s.state.Load()
+	if was == socketClosed {
+		s.mu.Unlock()
+		return false
+	}
+	s.state.Store(socketClosed)
+	s.reason = reason
+	s.early = nil
+	if reason == ServerNamespaceDisconnect {
+		s.queue.drop()
+	}
+	s.acks.fail()
+	s.mu.Unlock()
+
+	s.ns.unregister(s)
+	s.cancel(&DisconnectError{Reason: reason, Err: cause})
+	if farewell != nil && was == socketConnected {
+		_ = s.client.conn.Send(farewell)
+	}
+	s.enqueue(task{kind: taskDisconnect})
+	return true
+}

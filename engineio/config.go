@@ -1,0 +1,159 @@
+package engineio
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Transport names, as they stand in the "transport" query parameter.
+const (
+	Polling   = "polling"
+	WebSocket = "websocket"
+)
+
+// Config configures a Server. The zero value of every field but Accept is its default.
+type Config struct {
+	// Accept is called once for each handshake that passed every check, before the OPEN packet
+	// is sent. r.Context() lives as long as the connection and carries the values of the
+	// handshake request. An error refuses the handshake: an *Error as it is, anything else as
+	// 503. Required. It runs on the request's goroutine and may block.
+	Accept func(c *Conn, r *http.Request) (Receiver, error)
+
+	// Authorize is asked about every later request that names a session (poll, post, upgrade).
+	// An error answers 403 and leaves the session unharmed. Nil allows: then the session id
+	// alone is the credential.
+	Authorize func(c *Conn, r *http.Request) error
+
+	// Refused observes every refused request, for logs and metrics. It must not block.
+	Refused func(r *http.Request, err *Error)
+
+	// PingInterval is the time between a pong and the next ping. Default 25 s, at least 100 ms.
+	PingInterval time.Duration
+	// PingTimeout is how long a pong may take. Default 20 s, at least 100 ms.
+	PingTimeout time.Duration
+	// UpgradeTimeout bounds a WebSocket probe. Default 10 s. The polling session outlives it.
+	UpgradeTimeout time.Duration
+	// MaxPayload is the largest message or polling body, in bytes, inclusive, on both
+	// transports and in chunked bodies. Default 1,000,000. Every client can make the server
+	// hold this much per connection.
+	MaxPayload int64
+	// BodyTimeout is how long the body of a POST may take to arrive. Default 30 s.
+	BodyTimeout time.Duration
+
+	// Transports allowed, in any order. Default polling and websocket.
+	Transports []string
+	// DisableUpgrades keeps polling sessions on polling. Default false.
+	DisableUpgrades bool
+	// CompressFrom is the smallest polling response, in bytes, that is compressed with gzip for
+	// a client that accepts it. Default 1,024. Negative: never.
+	CompressFrom int
+
+	// OutboxBytes and OutboxPackets bound what waits to be written to one client. A client that
+	// falls further behind is disconnected as SlowConsumer. Defaults 1 MiB and 8,192. One larger
+	// message may pass when the outbox is empty.
+	OutboxBytes   int
+	OutboxPackets int
+	// WriteTimeout ends a connection on which a write makes no progress for so long. Default 10 s.
+	WriteTimeout time.Duration
+	// CloseTimeout is how long a closing connection may take to fetch what is still queued for
+	// it. Default 5 s.
+	CloseTimeout time.Duration
+
+	// Origins lists the page origins that may connect: "https://app.example", a wildcard for
+	// subdomains "https://*.app.example", or "*" for any. Empty: only the origin that the
+	// request itself was sent to. It holds for polling, WebSocket and preflight alike. A client
+	// that sends no Origin (no browser) passes.
+	Origins []string
+	// TrustedProxies lists the addresses or CIDR ranges of reverse proxies whose
+	// X-Forwarded-Proto and X-Forwarded-Host are believed in the same-origin check.
+	TrustedProxies []string
+
+	// Logger receives warnings. Default slog.Default(). Session ids are never logged.
+	Logger *slog.Logger
+
+	origins *originPolicy
+}
+
+func (cfg Config) withDefaults() (Config, error) {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&cfg.PingInterval, 25*time.Second)
+	def(&cfg.PingTimeout, 20*time.Second)
+	def(&cfg.UpgradeTimeout, 10*time.Second)
+	def(&cfg.BodyTimeout, 30*time.Second)
+	def(&cfg.WriteTimeout, 10*time.Second)
+	def(&cfg.CloseTimeout, 5*time.Second)
+	if cfg.MaxPayload == 0 {
+		cfg.MaxPayload = 1_000_000
+	}
+	if cfg.OutboxBytes == 0 {
+		cfg.OutboxBytes = 1 << 20
+	}
+	if cfg.OutboxPackets == 0 {
+		cfg.OutboxPackets = 8192
+	}
+	if cfg.CompressFrom == 0 {
+		cfg.CompressFrom = 1024
+	}
+	if cfg.Transports == nil {
+		cfg.Transports = []string{Polling, WebSocket}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return cfg, cfg.validate()
+}
+
+func (cfg *Config) validate() error {
+	if cfg.Accept == nil {
+		return errors.New("engineio: Config.Accept is nil; it must return the Receiver of a new connection")
+	}
+	for _, f := range []struct {
+		name     string
+		got, min time.Duration
+	}{
+		{"PingInterval", cfg.PingInterval, 100 * time.Millisecond},
+		{"PingTimeout", cfg.PingTimeout, 100 * time.Millisecond},
+		{"UpgradeTimeout", cfg.UpgradeTimeout, 100 * time.Millisecond},
+		{"BodyTimeout", cfg.BodyTimeout, 100 * time.Millisecond},
+		{"WriteTimeout", cfg.WriteTimeout, 10 * time.Millisecond},
+		{"CloseTimeout", cfg.CloseTimeout, 10 * time.Millisecond},
+	} {
+		if f.got < f.min {
+			return fmt.Errorf("engineio: %s must be at least %s, got %s", f.name, f.min, f.got)
+		}
+	}
+	if cfg.MaxPayload < 1 {
+		return fmt.Errorf("engineio: MaxPayload must be at least 1 byte, got %d", cfg.MaxPayload)
+	}
+	if cfg.OutboxBytes < 1024 || cfg.OutboxPackets < 1 {
+		return fmt.Errorf("engineio: OutboxBytes must be at least 1024 and OutboxPackets at least 1, got %d and %d", cfg.OutboxBytes, cfg.OutboxPackets)
+	}
+	if len(cfg.Transports) == 0 {
+		return errors.New("engineio: Transports is empty; leave it nil for polling and websocket")
+	}
+	for _, t := range cfg.Transports {
+		if t != Polling && t != WebSocket {
+			return fmt.Errorf("engineio: Transports holds %q; known are %q and %q", t, Polling, WebSocket)
+		}
+	}
+	var err error
+	cfg.origins, err = newOriginPolicy(cfg.Origins, cfg.TrustedProxies)
+	return err
+}
+
+func (cfg *Config) allows(transport string) bool {
+	return slices.Contains(cfg.Transports, transport)
+}
+
+// upgradable reports whether a polling session may move to WebSocket.
+func (cfg *Config) upgradable() bool {
+	return !cfg.DisableUpgrades && cfg.allows(WebSocket)
+}

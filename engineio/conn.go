@@ -1,0 +1,186 @@
+package engineio
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+)
+
+// A Conn is one Engine.IO session: a client, whatever transport it is on. All methods may be
+// called concurrently, from anywhere, except that Send, Close and Fail may call
+// Receiver.Closed before they return: do not hold a lock that Closed takes.
+type Conn struct {
+	srv       *Server
+	id        string // the session id, a secret
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	receiver  Receiver // set once by the handshake, before anything can be received
+	heartbeat heartbeat
+	closing   Timer // cuts a connection that does not fetch the rest in time
+	base64    bool  // the client cannot read binary frames
+
+	recv      sync.Mutex  // held while Receiver.Receive runs, so that POSTs and frames never overlap
+	receiving atomic.Bool // Receive is running
+
+	mu      sync.Mutex
+	state   connState // guarded by mu
+	ws      *socket   // the WebSocket the session is on, nil while on polling; guarded by mu
+	probe   *socket   // the WebSocket that is being probed; guarded by mu
+	probing bool      // an upgrade request holds the session's only place; guarded by mu
+	noops   bool      // the probe arrived: release polls; guarded by mu
+	poll    *poll     // the parked GET; guarded by mu
+	posting bool      // a POST is being read; guarded by mu
+	outbox  outbox    // guarded by mu
+}
+
+type connState uint8
+
+const (
+	stateOpen    connState = iota
+	stateClosing           // ended for the Receiver; what is queued may still leave
+	stateClosed            // nothing leaves any more
+)
+
+func newConn(s *Server, r *http.Request, q query) *Conn {
+	c := &Conn{srv: s, id: newID(), base64: q.base64}
+	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(r.Context()))
+	c.heartbeat = heartbeat{conn: c, timer: Timer{f: nil}}
+	c.heartbeat.timer.f = c.heartbeat.fire
+	c.closing.f = c.cut
+	return c
+}
+
+// Context lives as long as the connection: it carries the values of the handshake request's
+// context, and its cause is a *CloseError once the connection has ended.
+func (c *Conn) Context() context.Context { return c.ctx }
+
+// Transport returns "polling" or "websocket".
+func (c *Conn) Transport() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ws != nil {
+		return WebSocket
+	}
+	return Polling
+}
+
+// Server returns the server that c belongs to.
+func (c *Conn) Server() *Server { return c.srv }
+
+// Close ends the connection for the Receiver at once and for the client once what is queued has
+// been written, at the latest after CloseTimeout.
+func (c *Conn) Close(reason Reason) { c.end(reason, nil, stateClosing, nil) }
+
+// CloseBecause is Close with the error behind it, for logs and the connection's context.
+func (c *Conn) CloseBecause(reason Reason, err error) { c.end(reason, err, stateClosing, nil) }
+
+// Fail ends the connection at once; what is queued is lost.
+func (c *Conn) Fail(reason Reason, err error) { c.end(reason, err, stateClosed, nil) }
+
+// end is the one way out of stateOpen. farewell is a WebSocket close frame to send, if any.
+func (c *Conn) end(reason Reason, err error, to connState, farewell []byte) {
+	c.mu.Lock()
+	if c.state != stateOpen {
+		c.mu.Unlock()
+		if to == stateClosed {
+			c.cut()
+		}
+		return
+	}
+	c.state = to
+	if farewell != nil {
+		c.outbox.farewell = farewell
+	}
+	c.wakePollLocked()
+	ready := to == stateClosing && c.ws != nil && c.outbox.scheduleLocked()
+	probe, receiver := c.probe, c.receiver
+	c.cancel(&CloseError{Reason: reason, Err: err}) // before setReceiver can look for the reason
+	c.mu.Unlock()
+
+	c.srv.clock.stop(&c.heartbeat.timer)
+	if reason == SlowConsumer {
+		c.srv.stats.slow.Add(1)
+	}
+	if probe != nil {
+		_ = probe.nc.Close()
+	}
+	if to == stateClosed {
+		c.cut()
+	} else {
+		c.srv.clock.reset(&c.closing, c.srv.cfg.CloseTimeout)
+		if ready {
+			c.srv.ready.push(c)
+		}
+	}
+	if receiver != nil {
+		receiver.Closed(reason, err)
+	}
+}
+
+// setReceiver completes the handshake. A connection that ended meanwhile tells r at once.
+func (c *Conn) setReceiver(r Receiver) {
+	c.mu.Lock()
+	c.receiver = r
+	ended := c.state != stateOpen
+	c.mu.Unlock()
+	if ended {
+		r.Closed(c.reason(), nil)
+	}
+}
+
+// reason returns why the connection ended.
+func (c *Conn) reason() Reason {
+	if e, ok := context.Cause(c.ctx).(*CloseError); ok {
+		return e.Reason
+	}
+	return ServerClose
+}
+
+// cut drops the session and its transport. It is safe to call more than once.
+func (c *Conn) cut() {
+	c.mu.Lock()
+	c.state = stateClosed
+	c.wakePollLocked()
+	ws, probe := c.ws, c.probe
+	c.outbox.dropLocked()
+	c.mu.Unlock()
+	c.srv.clock.stop(&c.closing)
+	if ws != nil {
+		_ = ws.nc.Close()
+	}
+	if probe != nil {
+		_ = probe.nc.Close()
+	}
+	c.srv.remove(c)
+}
+
+// abandon undoes a handshake that was refused. No Receiver knows the connection.
+func (c *Conn) abandon(err error) {
+	c.cancel(&CloseError{Reason: ForcedClose, Err: err})
+	c.cut()
+}
+
+// deliver hands one message to the Receiver. It reports whether the connection is still open.
+func (c *Conn) deliver(data []byte, binary bool) bool {
+	if !c.isOpen() {
+		return false
+	}
+	c.receiving.Store(true)
+	c.receiver.Receive(data, binary)
+	c.receiving.Store(false)
+	return c.isOpen()
+}
+
+func (c *Conn) isOpen() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == stateOpen
+}
+
+// Receiver returns what Config.Accept returned for this connection, nil while Accept runs.
+func (c *Conn) Receiver() Receiver {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.receiver
+}

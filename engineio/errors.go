@@ -1,0 +1,123 @@
+package engineio
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// An Error refuses a request. Code and Message are those of the Node server and stand in the
+// JSON body {"code":N,"message":"..."}; Cause explains it to the operator and is never sent.
+type Error struct {
+	Status  int // HTTP status
+	Code    int
+	Message string
+	Cause   string // for logs: what was wrong and what to do about it
+}
+
+func (e *Error) Error() string {
+	text := "engineio: " + e.Message + " (code " + strconv.Itoa(e.Code) + ")"
+	if e.Cause != "" {
+		text += ": " + e.Cause
+	}
+	return text
+}
+
+// The codes of the Engine.IO server.
+const (
+	CodeUnknownTransport  = 0
+	CodeUnknownSession    = 1
+	CodeBadMethod         = 2
+	CodeBadRequest        = 3
+	CodeForbidden         = 4
+	CodeUnsupportedEngine = 5
+)
+
+func unknownTransport(cause string) *Error {
+	return &Error{http.StatusBadRequest, CodeUnknownTransport, "Transport unknown", cause}
+}
+
+func unknownSession() *Error {
+	return &Error{http.StatusBadRequest, CodeUnknownSession, "Session ID unknown",
+		"no such session on this node; behind a load balancer, switch on sticky sessions or use WebSocket only"}
+}
+
+func badMethod() *Error {
+	return &Error{http.StatusBadRequest, CodeBadMethod, "Bad handshake method", "a handshake is a GET"}
+}
+
+func badRequest(cause string) *Error {
+	return &Error{http.StatusBadRequest, CodeBadRequest, "Bad request", cause}
+}
+
+// Forbidden refuses with 403 and code 4. The cause goes to the log only.
+func Forbidden(cause string) *Error {
+	return &Error{http.StatusForbidden, CodeForbidden, "Forbidden", cause}
+}
+
+func unsupportedVersion(got string) *Error {
+	cause := "the client speaks Engine.IO " + strconv.Quote(clip(got)) + ", this server needs 4: use socket.io-client 3 or 4"
+	switch got {
+	case "":
+		cause = "the request has no EIO parameter: this looks like a plain WebSocket client; use socket.io-client"
+	case "3":
+		cause = "the client speaks Engine.IO 3 (socket.io-client 1 or 2); this server needs 4: use socket.io-client 3 or 4"
+	}
+	return &Error{http.StatusBadRequest, CodeUnsupportedEngine, "Unsupported protocol version", cause}
+}
+
+// Unavailable refuses with 503 and Retry-After: the client may come back.
+func Unavailable(cause string) *Error {
+	return &Error{http.StatusServiceUnavailable, CodeForbidden, "Service unavailable", cause}
+}
+
+// bodyGrace is how long net/http may wait for the rest of a body that was refused. Without a
+// deadline it would wait for ever and leak a goroutine and a file descriptor per request.
+const bodyGrace = 200 * time.Millisecond
+
+// refuse answers with e and makes sure that an unread body cannot hold the connection.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *Error) {
+	if s.cfg.Refused != nil {
+		s.cfg.Refused(r, e)
+	}
+	abandonBody(w, r)
+	h := w.Header()
+	secureHeaders(h)
+	h.Set("Content-Type", "application/json")
+	if e.Status == http.StatusInternalServerError {
+		h.Set("Connection", "close")
+	}
+	if e.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	w.WriteHeader(e.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write([]byte(`{"code":` + strconv.Itoa(e.Code) + `,"message":` + strconv.Quote(e.Message) + `}`))
+	}
+}
+
+// abandonBody ends the HTTP connection after the answer when the request has a body that will
+// not be read.
+func abandonBody(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody || r.ProtoMajor != 1 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyGrace))
+}
+
+// secureHeaders keeps answers that carry one client's data or session id out of caches and
+// referrers.
+func secureHeaders(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// clip shortens text that came from a client before it reaches a log.
+func clip(s string) string {
+	if len(s) > 64 {
+		return s[:64] + "..."
+	}
+	return s
+}

@@ -1,0 +1,62 @@
+package engineio
+
+import "time"
+
+// heartbeat pings one client and ends its connection when the pong stays away. In Engine.IO 4
+// the server pings. Only an awaited pong counts: others neither postpone nor start anything.
+type heartbeat struct {
+	conn    *Conn
+	timer   Timer
+	waiting bool // a ping is out; guarded by conn.mu
+}
+
+func (h *heartbeat) start() {
+	h.conn.srv.clock.reset(&h.timer, h.conn.srv.cfg.PingInterval)
+}
+
+// fire runs on the clock goroutine.
+func (h *heartbeat) fire() {
+	c := h.conn
+	c.mu.Lock()
+	if c.state != stateOpen {
+		c.mu.Unlock()
+		return
+	}
+	if h.waiting && !c.receiving.Load() {
+		c.mu.Unlock()
+		if c.srv.clock.late(&h.timer) > stall {
+			c.srv.clock.reset(&h.timer, graceAfterStall)
+			return
+		}
+		c.srv.spawned.Go(func() { c.Fail(PingTimeout, nil) }) // Closed must not hold up the clock
+		return
+	}
+	// While the Receiver blocks, nobody reads the pong: ping again, so that a dead link shows
+	// as a failing write, and wait once more.
+	h.waiting = true
+	ready := c.queueLocked(pingMessage)
+	c.mu.Unlock()
+	if ready {
+		c.srv.ready.push(c)
+	}
+	c.srv.clock.reset(&h.timer, c.srv.cfg.PingTimeout)
+}
+
+// pong is called by the reader of the transport.
+func (h *heartbeat) pong() {
+	c := h.conn
+	c.mu.Lock()
+	awaited := h.waiting
+	h.waiting = false
+	c.mu.Unlock()
+	if awaited {
+		h.start()
+	}
+}
+
+// A process that was stopped (a suspended laptop, a frozen container, a starved CPU) finds all
+// timers overdue at once, while the pongs may already wait in the kernel: it reads first.
+const (
+	stall           = time.Second
+	graceAfterStall = 2 * time.Second
+)

@@ -1,0 +1,259 @@
+package engineio
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/siokit/siokit/wire/eio"
+)
+
+// A poll is a GET that waits for something to send.
+type poll struct {
+	wake chan struct{} // capacity 1
+}
+
+// wakePollLocked releases the parked GET, which then takes whatever is queued.
+func (c *Conn) wakePollLocked() {
+	if c.poll != nil {
+		c.poll.wake <- struct{}{}
+		c.poll = nil
+	}
+}
+
+// noopAfter is how long a poll may stay parked while an upgrade is being probed. The client
+// waits for it before it switches.
+const noopAfter = 100 * time.Millisecond
+
+// servePoll answers a GET with everything that is queued, waiting for it if need be.
+func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	if c.state == stateClosed {
+		c.mu.Unlock()
+		c.srv.refuse(w, r, unknownSession())
+		return
+	}
+	if c.poll != nil {
+		c.mu.Unlock()
+		c.Fail(TransportError, errors.New("two polls at once"))
+		c.srv.refuse(w, r, badRequest("the session already has a poll waiting"))
+		return
+	}
+	if len(c.outbox.queue) == 0 && c.state == stateOpen {
+		if !c.parkLocked(w, r) {
+			c.mu.Unlock()
+			c.pollAborted(w, r)
+			return
+		}
+	}
+	batch, closing := c.outbox.takeLocked(), c.state != stateOpen
+	payload := borrowBuffer()
+	for _, m := range batch {
+		payload.b = m.appendPayload(payload.b)
+	}
+	packets := len(batch)
+	c.outbox.wroteLocked(batch)
+	c.mu.Unlock()
+
+	switch {
+	case closing:
+		payload.b = control(eio.Close, "").appendPayload(payload.b)
+	case len(payload.b) == 0:
+		payload.b = noopMessage.appendPayload(payload.b)
+	}
+	if r.Context().Err() != nil {
+		c.srv.stats.lost.Add(int64(packets))
+	}
+	c.writePayload(w, r, payload.b)
+	payload.release()
+	if closing {
+		c.cut()
+	}
+}
+
+// parkLocked waits, without c.mu, until there is something to say. It reports whether the
+// client is still there.
+func (c *Conn) parkLocked(w http.ResponseWriter, r *http.Request) bool {
+	p := &poll{wake: make(chan struct{}, 1)}
+	c.poll = p
+	var expired <-chan time.Time
+	if c.noops {
+		t := time.NewTimer(noopAfter)
+		defer t.Stop()
+		expired = t.C
+	}
+	c.mu.Unlock()
+	// A server's ReadTimeout and WriteTimeout are meant for requests that do not wait.
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Time{})
+	_ = rc.SetWriteDeadline(time.Time{})
+	gone := false
+	select {
+	case <-p.wake:
+	case <-expired:
+	case <-r.Context().Done():
+		// A deadline set by a middleware is no reason to end the session: answer and let the
+		// client poll again.
+		gone = !errors.Is(r.Context().Err(), context.DeadlineExceeded)
+	}
+	c.mu.Lock()
+	if c.poll == p {
+		c.poll = nil
+	}
+	return !gone || len(c.outbox.queue) > 0 && c.state == stateOpen
+}
+
+// pollAborted ends the session of a client that hung up on its poll.
+func (c *Conn) pollAborted(w http.ResponseWriter, r *http.Request) {
+	c.Fail(TransportError, errors.New("the client hung up on its poll"))
+	c.srv.refuse(w, r, badRequest("the client hung up on its poll"))
+}
+
+func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []byte) {
+	h := w.Header()
+	secureHeaders(h)
+	h.Set("Content-Type", "text/plain; charset=UTF-8")
+	if from := c.srv.cfg.CompressFrom; from >= 0 && len(payload) >= from && hasToken(r.Header, "Accept-Encoding", "gzip") && h.Get("Content-Encoding") == "" {
+		h.Set("Content-Encoding", "gzip")
+		h.Add("Vary", "Accept-Encoding")
+		z := gzipWriters.Get().(*gzip.Writer)
+		z.Reset(w)
+		_, _ = z.Write(payload)
+		_ = z.Close()
+		gzipWriters.Put(z)
+		return
+	}
+	h.Set("Content-Length", strconv.Itoa(len(payload)))
+	_, _ = w.Write(payload)
+}
+
+var gzipWriters = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	return z
+}}
+
+// servePost takes a body of packets.
+func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && media == "application/octet-stream" {
+		c.Fail(TransportError, errors.New("a POST with a binary content type"))
+		c.srv.refuse(w, r, badRequest("binary bodies are Engine.IO 3"))
+		return
+	}
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
+		e := badRequest("compressed bodies are not accepted")
+		e.Status = http.StatusUnsupportedMediaType
+		c.srv.refuse(w, r, e)
+		return
+	}
+	if r.ContentLength > c.srv.cfg.MaxPayload {
+		c.srv.refuse(w, r, c.srv.tooLarge(r.ContentLength))
+		return
+	}
+	if !c.isOpen() {
+		c.srv.refuse(w, r, unknownSession())
+		return
+	}
+	if !c.beginPost() {
+		c.Fail(TransportError, errors.New("two POSTs at once"))
+		c.srv.refuse(w, r, badRequest("the session already has a POST under way"))
+		return
+	}
+	body, refusal := c.readBody(w, r)
+	if refusal != nil {
+		body.release()
+		c.endPost()
+		if refusal.Status != http.StatusRequestEntityTooLarge {
+			c.Fail(TransportError, errors.New(refusal.Cause))
+		}
+		c.srv.refuse(w, r, refusal)
+		return
+	}
+	c.takePayload(body.b)
+	body.release()
+	c.endPost()
+	h := w.Header()
+	secureHeaders(h)
+	h.Set("Content-Type", "text/html")
+	h.Set("Content-Length", "2")
+	_, _ = io.WriteString(w, "ok")
+}
+
+func (c *Conn) beginPost() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ok := !c.posting
+	c.posting = true
+	return ok
+}
+
+func (c *Conn) endPost() {
+	c.mu.Lock()
+	c.posting = false
+	c.mu.Unlock()
+}
+
+func (s *Server) tooLarge(n int64) *Error {
+	return &Error{http.StatusRequestEntityTooLarge, CodeBadRequest, "Payload too large",
+		"a body of " + strconv.FormatInt(n, 10) + " bytes or more; MaxPayload is " + strconv.FormatInt(s.cfg.MaxPayload, 10)}
+}
+
+// readBody reads at most MaxPayload bytes within BodyTimeout.
+func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) (*buffer, *Error) {
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(c.srv.cfg.BodyTimeout))
+	body := borrowBuffer()
+	err := body.readFrom(io.LimitReader(r.Body, c.srv.cfg.MaxPayload+1))
+	switch {
+	case int64(len(body.b)) > c.srv.cfg.MaxPayload:
+		return body, c.srv.tooLarge(int64(len(body.b)))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		e := badRequest("the body did not arrive within BodyTimeout")
+		e.Status = http.StatusRequestTimeout
+		return body, e
+	case err != nil:
+		return body, badRequest("the body ended early: " + err.Error())
+	}
+	_ = rc.SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// takePayload hands the packets of a body to the Receiver, in order, up to the first bad one.
+func (c *Conn) takePayload(payload []byte) {
+	c.recv.Lock()
+	defer c.recv.Unlock()
+	for p, err := range eio.Packets(payload) {
+		if err != nil {
+			c.end(ParseError, err, stateClosing, nil)
+			return
+		}
+		if !c.takePacket(p) {
+			return
+		}
+	}
+}
+
+// takePacket handles one packet from the client. The caller holds c.recv. It reports whether
+// there may be more.
+func (c *Conn) takePacket(p eio.Packet) bool {
+	switch p.Type {
+	case eio.Message:
+		return c.deliver(p.Data, p.Binary)
+	case eio.Pong:
+		c.heartbeat.pong()
+	case eio.Ping:
+		c.end(TransportError, errors.New("invalid heartbeat direction: in Engine.IO 4 the server pings"), stateClosing, nil)
+		return false
+	case eio.Close:
+		c.end(TransportClose, nil, stateClosing, nil)
+		return false
+	}
+	return true // open, upgrade and noop mean nothing here
+}

@@ -1,0 +1,103 @@
+package engineio
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// query is what a request asks for, once verified.
+type query struct {
+	transport string
+	conn      *Conn // nil for a handshake
+	upgrade   bool  // the request asks for the WebSocket protocol
+	base64    bool  // the client cannot read binary frames
+}
+
+// verify checks a request in the order of the Node server, so that the same mistake gets the
+// same code, and then what the Node server does not check.
+func (s *Server) verify(r *http.Request) (query, *Error) {
+	params, _ := url.ParseQuery(r.URL.RawQuery) // what is malformed counts as absent
+	for _, name := range []string{"EIO", "transport", "sid"} {
+		if len(params[name]) > 1 {
+			return query{}, badRequest("the parameter " + name + " is repeated; proxies and servers would disagree on which one counts")
+		}
+	}
+	q := query{transport: params.Get("transport"), upgrade: isUpgrade(r), base64: params.Has("b64") && params.Get("b64") != "0"}
+	if r.Method == http.MethodOptions && s.cfg.origins.listed() {
+		return q, s.cfg.origins.check(r)
+	}
+	if !s.cfg.allows(q.transport) {
+		return q, unknownTransport("transport " + clip(q.transport))
+	}
+	if params.Has("j") {
+		return q, unknownTransport("JSONP polling is off: it defeats every origin check")
+	}
+	if sid := params.Get("sid"); sid != "" {
+		return s.verifySession(r, q, sid, params.Get("EIO"))
+	}
+	return q, s.verifyHandshake(r, q, params.Get("EIO"))
+}
+
+func (s *Server) verifyHandshake(r *http.Request, q query, version string) *Error {
+	switch {
+	case r.Method != http.MethodGet:
+		return badMethod()
+	case q.upgrade != (q.transport == WebSocket):
+		return badRequest("transport " + q.transport + " does not go with this Upgrade header; a proxy may have removed it (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\")")
+	case version != "4":
+		return unsupportedVersion(version)
+	case q.upgrade && r.ProtoMajor != 1:
+		return badRequest("WebSocket needs HTTP/1.1")
+	}
+	return s.cfg.origins.check(r)
+}
+
+func (s *Server) verifySession(r *http.Request, q query, sid, version string) (query, *Error) {
+	c := s.lookup(sid)
+	if c == nil {
+		return q, unknownSession()
+	}
+	if version != "4" {
+		return q, badRequest("EIO differs from the handshake")
+	}
+	if r.Method != http.MethodGet && (r.Method != http.MethodPost || q.upgrade) {
+		return q, badRequest("method " + clip(r.Method) + " on a session")
+	}
+	if q.upgrade != (q.transport == WebSocket) {
+		return q, badRequest("transport " + q.transport + " does not go with this Upgrade header")
+	}
+	if e := s.cfg.origins.check(r); e != nil {
+		return q, e
+	}
+	switch current := c.Transport(); {
+	case !q.upgrade && current != Polling:
+		return q, badRequest("the session is no longer on polling")
+	case q.upgrade && (current != Polling || !s.cfg.upgradable()):
+		return q, badRequest("only a polling session can be upgraded, once")
+	}
+	if s.cfg.Authorize != nil {
+		if err := s.cfg.Authorize(c, r); err != nil {
+			return q, Forbidden(err.Error())
+		}
+	}
+	q.conn = c
+	return q, nil
+}
+
+// isUpgrade reports whether the request asks to switch to the WebSocket protocol. Proxies send
+// the tokens in any case and in lists.
+func isUpgrade(r *http.Request) bool {
+	return r.ProtoMajor == 1 && hasToken(r.Header, "Connection", "upgrade") && r.Header.Get("Upgrade") != ""
+}
+
+func hasToken(h http.Header, name, token string) bool {
+	for _, v := range h.Values(name) {
+		for part := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), token) {
+				return true
+			}
+		}
+	}
+	return false
+}

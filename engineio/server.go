@@ -1,0 +1,242 @@
+package engineio
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/siokit/siokit/wire/eio"
+)
+
+// A Server serves Engine.IO clients. It is an http.Handler; mount it on one path. All methods
+// may be called concurrently.
+type Server struct {
+	cfg   Config
+	clock *clock
+	ready *readyList
+	stats counters
+
+	mu       sync.RWMutex
+	conns    map[string]*Conn // by session id; guarded by mu
+	draining bool             // guarded by mu: no new connections
+	active   sync.WaitGroup   // connections and their readers
+	spawned  sync.WaitGroup   // what workers and the clock hand to goroutines of their own
+}
+
+// A Receiver takes what one client sends. Its methods are called one after another, and Closed
+// last, but Closed may be called while another call is still running.
+type Receiver interface {
+	// Receive gets one message. data is valid during the call only. It may block to slow the
+	// client down, which also stops reading its pongs: the heartbeat then waits.
+	Receive(data []byte, binary bool)
+	// Closed is called once, when the connection has ended for the application. Messages that
+	// were queued may still be on their way to the client.
+	Closed(reason Reason, err error)
+}
+
+// Stats are counts since New, and the live number of connections.
+type Stats struct {
+	Connections   int   // open now
+	SlowConsumers int64 // closed because they did not keep up
+	Refused       int64 // requests answered with an error
+	LostOnAbort   int64 // packets handed to a long-poll whose client had gone
+	Upgrades      int64 // polling sessions moved to WebSocket
+}
+
+type counters struct {
+	slow, refused, lost, upgrades atomic.Int64
+}
+
+// NewServer validates cfg and returns a server. Nothing runs until the first connection.
+func NewServer(cfg Config) (*Server, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, clock: newClock(), conns: make(map[string]*Conn)}
+	s.ready = newReadyList()
+	return s, nil
+}
+
+// Stats returns the current counts.
+func (s *Server) Stats() Stats {
+	s.mu.RLock()
+	n := len(s.conns)
+	s.mu.RUnlock()
+	return Stats{
+		Connections:   n,
+		SlowConsumers: s.stats.slow.Load(),
+		Refused:       s.stats.refused.Load(),
+		LostOnAbort:   s.stats.lost.Load(),
+		Upgrades:      s.stats.upgrades.Load(),
+	}
+}
+
+// AfterFunc calls f on the server's clock goroutine after d. f must not block.
+func (s *Server) AfterFunc(d time.Duration, f func()) *Timer {
+	t := &Timer{f: f}
+	s.clock.reset(t, d)
+	return t
+}
+
+// Reset arms t again, to fire after d from now.
+func (s *Server) Reset(t *Timer, d time.Duration) { s.clock.reset(t, d) }
+
+// Stop disarms t and reports whether it was armed.
+func (s *Server) Stop(t *Timer) bool { return s.clock.stop(t) }
+
+// ServeHTTP serves polling requests, WebSocket handshakes and upgrades. The path is not
+// looked at: the layer above mounts it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q, refusal := s.verify(r)
+	if refusal != nil {
+		s.stats.refused.Add(1)
+		if s.cfg.origins.check(r) == nil {
+			s.cfg.origins.setCORS(w.Header(), r) // so that the page can read why
+		}
+		s.refuse(w, r, refusal)
+		return
+	}
+	if r.Method == http.MethodOptions {
+		s.cfg.origins.preflight(w, r)
+		return
+	}
+	s.cfg.origins.setCORS(w.Header(), r)
+	switch {
+	case q.conn == nil:
+		s.handshake(w, r, q)
+	case q.upgrade:
+		s.upgrade(w, r, q.conn)
+	case r.Method == http.MethodGet:
+		q.conn.servePoll(w, r)
+	default:
+		q.conn.servePost(w, r)
+	}
+}
+
+// handshake opens a connection for a new client.
+func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
+	c := newConn(s, r, q)
+	if !s.add(c) {
+		s.refuseConn(w, r, c, Unavailable("the server is shutting down"))
+		return
+	}
+	receiver, err := s.cfg.Accept(c, r.WithContext(c.ctx))
+	if err != nil {
+		s.refuseConn(w, r, c, asError(err))
+		return
+	}
+	c.setReceiver(receiver)
+	open := eio.AppendOpen(make([]byte, maxHeader, 256), eio.Handshake{
+		SID:          c.id,
+		Upgrades:     s.upgradesFor(q.transport),
+		PingInterval: s.cfg.PingInterval.Milliseconds(),
+		PingTimeout:  s.cfg.PingTimeout.Milliseconds(),
+		MaxPayload:   s.cfg.MaxPayload,
+	})
+	c.push(newPacket(eio.Open, open, nil))
+	c.heartbeat.start()
+	if q.transport == Polling {
+		c.servePoll(w, r)
+		return
+	}
+	c.serveWebSocket(w, r)
+}
+
+func (s *Server) upgradesFor(transport string) []string {
+	if transport == Polling && s.cfg.upgradable() {
+		return []string{WebSocket}
+	}
+	return []string{}
+}
+
+func (s *Server) refuseConn(w http.ResponseWriter, r *http.Request, c *Conn, e *Error) {
+	s.stats.refused.Add(1)
+	c.abandon(e)
+	s.refuse(w, r, e)
+}
+
+func asError(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return Unavailable(err.Error())
+}
+
+// add registers c, unless the server is shutting down.
+func (s *Server) add(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return false
+	}
+	s.conns[c.id] = c
+	s.active.Add(1)
+	return true
+}
+
+func (s *Server) remove(c *Conn) {
+	s.mu.Lock()
+	_, found := s.conns[c.id]
+	delete(s.conns, c.id)
+	s.mu.Unlock()
+	if found {
+		s.active.Done()
+	}
+}
+
+func (s *Server) lookup(id string) *Conn {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.conns[id]
+}
+
+// Drain refuses new connections with 503 from now on. Existing sessions go on.
+func (s *Server) Drain() {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+}
+
+// Conns returns the open connections.
+func (s *Server) Conns() []*Conn {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	conns := make([]*Conn, 0, len(s.conns))
+	for _, c := range s.conns {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// Shutdown closes every connection with ServerShutdown, lets what is queued reach the clients
+// for up to CloseTimeout, and ends the server's goroutines. When ctx ends first, the remaining
+// connections are cut. It returns ctx's error in that case.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Drain()
+	for _, c := range s.Conns() {
+		c.Close(ServerShutdown)
+	}
+	gone := make(chan struct{})
+	go func() {
+		s.active.Wait()
+		close(gone)
+	}()
+	var err error
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		err = ctx.Err()
+		for _, c := range s.Conns() {
+			c.cut()
+		}
+		<-gone
+	}
+	s.ready.shutdown()
+	s.clock.shutdown()
+	s.spawned.Wait()
+	return err
+}

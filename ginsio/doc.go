@@ -1,0 +1,11 @@
+// Package ginsio mounts a Socket.IO server in a gin application.
+//
+//	router := gin.Default()
+//	router.Use(ginsio.Middleware(users.Middleware)) // session and login for HTTP routes
+//	ginsio.Mount(router, "/socket.io/", srv)
+//
+// What gin knows about the handshake request is copied for the socket's handlers: keys set with
+// c.Set are found by Value (and [Get]), route parameters by [Param], and the client's address by
+// gin's trusted-proxy rules is Handshake().RemoteIP. Nothing else of a *gin.Context survives the
+// handshake: gin reuses it for the next request, which may be another user's.
+package ginsio

@@ -1,0 +1,66 @@
+package ginsio
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"github.com/siokit/siokit/auth"
+	"github.com/siokit/siokit/sessions"
+)
+
+// Middleware makes a gin middleware of one for net/http, such as sessions.Manager.Middleware,
+// auth.Users.Middleware and auth.Users.RequireHTTP. If it does not call the next handler, the
+// chain is aborted.
+//
+// sessions.From and auth.User then work with c.Request.Context() and with the *gin.Context
+// itself.
+func Middleware(mw func(http.Handler) http.Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		outer, called := c.Writer, false
+		next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			called = true
+			c.Request = r
+			if w != http.ResponseWriter(outer) {
+				c.Writer = &writer{ResponseWriter: outer, inner: w}
+			}
+			c.Set(sessions.ContextKey, sessions.From(r.Context()))
+			c.Set(auth.ContextKey, auth.From(r.Context()))
+			c.Next()
+		})
+		defer func() { c.Writer = outer }()
+		mw(next).ServeHTTP(outer, c.Request)
+		if !called {
+			c.Abort()
+		}
+	}
+}
+
+// writer is gin's ResponseWriter over the one that a net/http middleware put in front of it.
+// What gin alone knows (size, status) is still counted by gin's own.
+type writer struct {
+	gin.ResponseWriter
+	inner http.ResponseWriter
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *writer) Unwrap() http.ResponseWriter { return w.inner }
+
+func (w *writer) Header() http.Header { return w.inner.Header() }
+
+func (w *writer) Write(p []byte) (int, error) { return w.inner.Write(p) }
+
+func (w *writer) WriteString(s string) (int, error) { return w.inner.Write([]byte(s)) }
+
+// WriteHeader is inherited: gin only notes the status, and handlers may still change the session.
+
+// WriteHeaderNow is where the header really goes out.
+func (w *writer) WriteHeaderNow() {
+	if !w.Written() {
+		w.inner.WriteHeader(w.Status())
+	}
+	w.ResponseWriter.WriteHeaderNow()
+}
+
+func (w *writer) Flush() {
+	_ = http.NewResponseController(w.inner).Flush()
+}

@@ -1,0 +1,122 @@
+package archtest_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// floors gives every package of the module its floor. A package imports only packages on lower floors.
+// docs/architecture.md says what each floor is for.
+var floors = map[string]int{
+	"wire/eio": 0, // bytes only: no I/O, no goroutine, no clock
+	"wire/sio": 0,
+
+	"engineio": 1,
+	"sessions": 1,
+
+	"core": 2,
+	"auth": 2,
+
+	"ginsio": 3,
+
+	"examples/chat":        4,
+	"internal/archtest":    4,
+	"internal/bench":       4, // and the servers it compares, below it
+	"internal/conformance": 4,
+}
+
+// strangers are the web frameworks; only the package that mounts on one may import it.
+var strangers = []string{
+	"github.com/gin-gonic/gin",
+	"github.com/labstack/echo",
+	"github.com/go-chi/chi",
+	"github.com/gofiber/fiber",
+}
+
+func TestEveryPackageHasAFloor(t *testing.T) {
+	ours := ourPackages(t)
+	for path := range ours {
+		if _, ok := floors[path]; !ok {
+			t.Errorf("%s has no floor: decide on one and add it to floors in this file", path)
+		}
+	}
+	for path := range floors {
+		if _, ok := ours[path]; !ok {
+			t.Errorf("%s has a floor but no Go files: remove it from floors in this file", path)
+		}
+	}
+}
+
+func TestImportsPointDown(t *testing.T) {
+	ours := ourPackages(t)
+	for path, p := range ours {
+		for _, imported := range p.Imports {
+			target, ok := ours[shortPath(imported)]
+			if !ok || !strings.HasPrefix(imported, modulePath) {
+				continue
+			}
+			if floors[target.short()] >= floors[path] {
+				t.Errorf("%s (floor %d) imports %s (floor %d): only lower floors may be imported",
+					path, floors[path], target.short(), floors[target.short()])
+			}
+		}
+	}
+}
+
+// Floor 0 turns bytes into packets and back, and nothing else, so that it can be fuzzed as it is.
+func TestWireIsPure(t *testing.T) {
+	forbidden := []string{"net", "net/http", "os", "time", "sync", "context", "log", "log/slog"}
+	for path, p := range ourPackages(t) {
+		if floors[path] != 0 {
+			continue
+		}
+		for _, imported := range p.Imports {
+			if slices.Contains(forbidden, imported) {
+				t.Errorf("%s imports %s: floor 0 does no I/O, starts no goroutine and reads no clock", path, imported)
+			}
+		}
+	}
+}
+
+// core, sessions and auth meet only in the application: each can be used, or replaced, without the others.
+func TestNeighboursDoNotKnowEachOther(t *testing.T) {
+	for _, pair := range [][2]string{
+		{"core", "auth"}, {"core", "sessions"}, {"auth", "core"}, {"auth", "engineio"}, {"sessions", "engineio"},
+	} {
+		p, ok := ourPackages(t)[pair[0]]
+		if !ok {
+			t.Errorf("package %s does not exist", pair[0])
+			continue
+		}
+		if slices.Contains(p.Deps, modulePath+"/"+pair[1]) {
+			t.Errorf("%s depends on %s: they meet through the hooks of core.Config", pair[0], pair[1])
+		}
+	}
+}
+
+func TestOnlyMountsKnowFrameworks(t *testing.T) {
+	for path, p := range ourPackages(t) {
+		if floors[path] > 2 {
+			continue
+		}
+		for _, dep := range p.Deps {
+			for _, framework := range strangers {
+				if strings.HasPrefix(dep, framework) {
+					t.Errorf("%s depends on %s: frameworks belong to the packages that mount on them", path, dep)
+				}
+			}
+		}
+	}
+}
+
+func TestPackagesAreNamedByConcept(t *testing.T) {
+	for path, p := range ourPackages(t) {
+		for element := range strings.SplitSeq(path+"/"+p.Name, "/") {
+			switch element {
+			case "utils", "util", "common", "helpers", "helper", "types", "pkg", "misc", "shared":
+				t.Errorf("%s: %q says nothing about what is inside; name the package after its concept", path, element)
+			}
+		}
+	}
+}

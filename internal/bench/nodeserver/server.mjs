@@ -1,0 +1,34 @@
+// The official Node server as the yardstick of internal/bench: its defaults,
+// which include perMessageDeflate off. Node must run with --expose-gc.
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { Server } from "socket.io";
+
+const { version } = createRequire(import.meta.url)("socket.io/package.json");
+
+const http = createServer((req, res) => {
+  if (req.url === "/gc") {
+    gc();
+    gc();
+    res.end("ok");
+    return;
+  }
+  res.writeHead(404).end();
+});
+const io = new Server(http, { perMessageDeflate: false });
+
+io.on("connection", (socket) => {
+  socket.on("echo", (message, ack) => ack(message));
+  socket.on("join", (room, ack) => {
+    socket.join(room);
+    ack(true);
+  });
+  socket.on("cast", (message) => io.to("board").emit("board", message));
+});
+
+http.listen(0, "127.0.0.1", () => {
+  console.log(`127.0.0.1:${http.address().port} node ${process.version} socket.io ${version}`);
+});
+
+// The bench holds the other end: whatever becomes of it, this process goes too.
+process.stdin.on("end", () => process.exit(0)).resume();

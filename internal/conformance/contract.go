@@ -1,0 +1,204 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/siokit/siokit/core"
+)
+
+// Answers with several arguments.
+type (
+	two   = core.Args2[any, any]
+	three = core.Args3[any, any, any]
+)
+
+// credentials is what clients send in auth.
+type credentials struct {
+	Token   string `json:"token"`
+	Welcome string `json:"welcome"`
+}
+
+// Profile answers "whoami".
+type Profile struct {
+	ID        string `json:"id"`
+	Auth      any    `json:"auth"`
+	Query     string `json:"query"`
+	Header    string `json:"header"`
+	Transport string `json:"transport"`
+}
+
+// Upload is the argument of "upload": binary in typed fields.
+type Upload struct {
+	Name  string   `json:"name"`
+	Bytes []byte   `json:"bytes"`
+	Parts [][]byte `json:"parts"`
+}
+
+// Uploaded answers "upload".
+type Uploaded struct {
+	Name     string `json:"name"`
+	Sizes    []int  `json:"sizes"`
+	Reversed []byte `json:"reversed"`
+}
+
+// Parcel is in the middle of "downloaded".
+type Parcel struct {
+	A    []byte   `json:"a"`
+	List [][]byte `json:"list"`
+}
+
+// Saying addresses an event "said".
+type Saying struct {
+	Rooms  []string `json:"rooms"`
+	Except []string `json:"except"`
+	Text   string   `json:"text"`
+}
+
+// answer registers the contract of js/reference.mjs on every namespace of srv.
+func answer(srv *core.Server) {
+	srv.Of("/guarded").Use(func(ctx context.Context) error {
+		c, _ := core.From(ctx)
+		var given credentials
+		if err := c.Auth(&given); err == nil && given.Token == "open sesame" {
+			return nil
+		}
+		return &core.ConnectError{
+			Message: "please log in",
+			Data:    map[string]any{"code": 401, "hint": []string{"token", "missing"}},
+		}
+	})
+	for _, name := range []string{"/", "/second", "/guarded"} {
+		ns := srv.Of(name)
+		answerLifecycle(ns)
+		answerEvents(ns)
+		answerAcks(ns)
+		answerRooms(ns)
+		answerTorture(ns)
+	}
+}
+
+func answerLifecycle(ns *core.Namespace) {
+	ns.OnConnect(func(c *core.Context) error {
+		var given credentials
+		if err := c.Auth(&given); err == nil && given.Welcome != "" {
+			return c.Emit("welcome", c.ID(), given.Welcome)
+		}
+		return nil
+	})
+	ns.OnDisconnect(func(c *core.Context, reason core.Reason) {
+		_ = ns.To("watchers").Emit("gone", c.ID(), reason) // two strings can be encoded
+	})
+	core.OnCall(ns, "whoami", func(c *core.Context, _ core.None) (Profile, error) {
+		h := c.Handshake()
+		me := Profile{ID: c.ID(), Query: h.Query().Get("q"), Header: h.Header.Get("X-Conformance"), Transport: c.Transport()}
+		return me, c.Auth(&me.Auth)
+	})
+	core.On(ns, "kick me", func(c *core.Context, closeConnection bool) error {
+		if closeConnection {
+			c.DisconnectAll()
+		} else {
+			c.Disconnect()
+		}
+		return nil
+	})
+	core.On(ns, "kick", func(c *core.Context, id string) error {
+		if s, ok := ns.Socket(id); ok {
+			s.Disconnect()
+		}
+		return nil
+	})
+}
+
+func answerEvents(ns *core.Namespace) {
+	core.On(ns, `naïve "event" 🦉`, func(c *core.Context, in any) error { return c.Emit(`naïve "event" 🦉`, in) })
+	core.On(ns, "back", func(c *core.Context, in three) error { return c.Emit("back", in.A, in.B, in.C) })
+	core.OnCall(ns, "upload", func(_ *core.Context, in Upload) (Uploaded, error) {
+		out := Uploaded{Name: in.Name, Reversed: in.Bytes}
+		for _, part := range in.Parts {
+			out.Sizes = append(out.Sizes, len(part))
+		}
+		slices.Reverse(out.Reversed)
+		return out, nil
+	})
+	core.On(ns, "download", func(c *core.Context, n int) error {
+		sevens := slices.Repeat([]byte{7}, n)
+		return c.Emit("downloaded", "label", Parcel{A: sevens, List: [][]byte{{1}, {}}}, []byte{255, 0})
+	})
+	core.On(ns, "count", func(c *core.Context, n int) error {
+		for i := range n {
+			if err := c.Emit("number", i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func answerAcks(ns *core.Namespace) {
+	core.On(ns, "echo0", func(*core.Context, core.None) error { return nil })
+	core.OnCall(ns, "echo1", func(_ *core.Context, in any) (any, error) { return in, nil })
+	core.OnCall(ns, "echo2", func(_ *core.Context, in two) (two, error) { return in, nil })
+	core.OnCall(ns, "echo3", func(_ *core.Context, in three) (three, error) { return in, nil })
+	core.OnCall(ns, "late", func(c *core.Context, in core.Args2[int, any]) (any, error) {
+		select {
+		case <-time.After(time.Duration(in.A) * time.Millisecond):
+			return in.B, nil
+		case <-c.Done():
+			return nil, context.Cause(c)
+		}
+	})
+	core.OnCall(ns, "ask me", func(c *core.Context, question any) (any, error) {
+		return core.Call[any](c, "question", question)
+	})
+	core.OnCall(ns, "ask me in vain", func(c *core.Context, ms int) (string, error) {
+		ctx, cancel := context.WithTimeout(c, time.Duration(ms)*time.Millisecond)
+		defer cancel()
+		switch _, err := core.Call[any](ctx, "unanswered"); {
+		case err == nil:
+			return "answered", nil
+		case errors.Is(err, core.ErrTimeout):
+			return "timeout", nil
+		default:
+			return "", err
+		}
+	})
+	core.OnCall(ns, "vote", func(c *core.Context, room string) ([]string, error) {
+		members := ns.To(room).Sockets()
+		votes, failures := make([]string, len(members)), make([]error, len(members))
+		var voting sync.WaitGroup
+		for i, member := range members {
+			voting.Go(func() { votes[i], failures[i] = core.CallSocket[string](c, member, "vote") })
+		}
+		voting.Wait()
+		slices.Sort(votes)
+		return votes, errors.Join(failures...)
+	})
+}
+
+func answerRooms(ns *core.Namespace) {
+	core.On(ns, "join", func(c *core.Context, room string) error { return c.Join(room) })
+	core.On(ns, "leave", func(c *core.Context, room string) error { c.Leave(room); return nil })
+	core.OnCall(ns, "rooms", func(c *core.Context, _ core.None) ([]string, error) {
+		rooms := c.Rooms()
+		slices.Sort(rooms)
+		return rooms, nil
+	})
+	core.On(ns, "say to others", func(c *core.Context, in Saying) error {
+		return c.To(in.Rooms...).Except(in.Except...).Emit("said", in.Text)
+	})
+	core.On(ns, "say to all", func(c *core.Context, in Saying) error {
+		return ns.To(in.Rooms...).Except(in.Except...).Emit("said", in.Text)
+	})
+	core.On(ns, "broadcast to others", func(c *core.Context, text string) error { return c.Broadcast().Emit("said", text) })
+	core.On(ns, "broadcast to all", func(c *core.Context, text string) error { return ns.Emit("said", text) })
+	core.On(ns, "empty room", func(c *core.Context, room string) error {
+		for _, member := range ns.To(room).Sockets() {
+			member.Leave(room)
+		}
+		return nil
+	})
+}

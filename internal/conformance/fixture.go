@@ -1,0 +1,142 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/siokit/siokit/core"
+)
+
+// shutdownPatience bounds how long a server of the fixture may take to end.
+const shutdownPatience = 10 * time.Second
+
+// A Fixture is what js/reference.mjs is, with siokit: a server with default options, one with a fast
+// heartbeat, and one that an HTTP request stops and starts.
+type Fixture struct {
+	main, ping *site
+	control    *http.Server
+	controlURL string
+
+	mu         sync.Mutex
+	restarting *site // guarded by mu
+}
+
+// Start serves the fixture on free ports of 127.0.0.1 until Close.
+func Start() (*Fixture, error) {
+	f := &Fixture{}
+	if err := f.start(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func (f *Fixture) start() (err error) {
+	if f.main, err = serve("127.0.0.1:0", core.Config{}); err != nil {
+		return err
+	}
+	fast := core.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond}
+	if f.ping, err = serve("127.0.0.1:0", fast); err != nil {
+		return err
+	}
+	if f.restarting, err = serve("127.0.0.1:0", core.Config{}); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	routes := http.NewServeMux()
+	routes.HandleFunc("POST /stop", f.restart(false))
+	routes.HandleFunc("POST /start", f.restart(true))
+	f.control = &http.Server{Handler: routes, ReadHeaderTimeout: shutdownPatience}
+	f.controlURL = "http://" + listener.Addr().String()
+	go func() { _ = f.control.Serve(listener) }() // ends with Close
+	return nil
+}
+
+// restart stops the third server and, on demand, starts it again on the same port.
+func (f *Fixture) restart(again bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		err := f.restarting.stop()
+		if err == nil && again {
+			var site *site
+			if site, err = serve(f.restarting.address, core.Config{}); err == nil {
+				f.restarting = site
+			}
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}
+}
+
+// Env returns what the JavaScript suite reads from its environment.
+func (f *Fixture) Env() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return []string{
+		"SIOKIT_URL=http://" + f.main.address,
+		"SIOKIT_PING_URL=http://" + f.ping.address,
+		"SIOKIT_RESTART_URL=http://" + f.restarting.address,
+		"SIOKIT_CONTROL_URL=" + f.controlURL,
+	}
+}
+
+// Close ends every server. It returns what did not end in time.
+func (f *Fixture) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var err error
+	if f.control != nil {
+		err = f.control.Close()
+	}
+	for _, s := range []*site{f.main, f.ping, f.restarting} {
+		if s != nil { // Start may have failed half-way
+			err = errors.Join(err, s.stop())
+		}
+	}
+	return err
+}
+
+// A site is one Socket.IO server on one address.
+type site struct {
+	address string
+	sockets *core.Server
+	http    *http.Server
+	stop    func() error // may be called again
+}
+
+func serve(address string, cfg core.Config) (*site, error) {
+	sockets, err := core.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	answer(sockets)
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("conformance: %w", err)
+	}
+	routes := http.NewServeMux()
+	routes.Handle("/socket.io/", sockets)
+	s := &site{
+		address: listener.Addr().String(),
+		sockets: sockets,
+		http:    &http.Server{Handler: routes, ReadHeaderTimeout: shutdownPatience},
+	}
+	s.stop = sync.OnceValue(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
+		defer cancel()
+		// No new connections first, so that clients which come back at once meet a closed port.
+		err := listener.Close()
+		return errors.Join(err, s.sockets.Shutdown(ctx), s.http.Close())
+	})
+	go func() { _ = s.http.Serve(listener) }() // ends with stop
+	return s, nil
+}

@@ -1,0 +1,129 @@
+// What every test of this suite needs: the fixture's addresses, the three ways to connect, and
+// waiting for events instead of for time.
+//
+// The suite is the judge of a server, so it knows nothing of which one it talks to. reference.mjs is
+// the contract of a fixture: what it answers to each event.
+import { io as io48 } from "socket.io-client";
+
+/** Addresses of the fixture under test, from the environment. */
+export const fixture = {
+  url: required("SIOKIT_URL"), // default options
+  pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 200 ms
+  restartURL: required("SIOKIT_RESTART_URL"), // stopped and started through controlURL
+  controlURL: required("SIOKIT_CONTROL_URL"), // POST /stop, /start
+};
+
+function required(name) {
+  const value = process.env[name];
+  if (!value) {
+    throw new Error(`${name} is not set: start the suite with "go test ./internal/conformance" or js/against-reference.mjs`);
+  }
+  return value;
+}
+
+/** The transports every scenario runs with. In "upgrade" the switch happens while the scenario runs. */
+export const modes = {
+  polling: { transports: ["polling"] },
+  websocket: { transports: ["websocket"] },
+  upgrade: { transports: ["polling", "websocket"] },
+};
+
+/** How long anything may take before a test fails. Nothing waits this long when all is well. */
+export const patience = 10_000;
+
+/**
+ * Runs one scenario with clients that are closed afterwards, whatever happens. The scenario receives
+ * open (does not wait), connect (waits until connected) and its mode's options.
+ */
+export function scenario(mode, body, { io = io48 } = {}) {
+  return async () => {
+    const sockets = [];
+    const open = (namespace = "/", options = {}) => {
+      const { url = fixture.url, ...rest } = options;
+      const socket = io(url + (namespace === "/" ? "" : namespace), {
+        forceNew: true,
+        reconnection: false,
+        ...mode,
+        ...rest,
+      });
+      sockets.push(socket);
+      return socket;
+    };
+    const connect = async (namespace, options) => connected(open(namespace, options));
+    try {
+      await body({ open, connect, mode });
+    } finally {
+      for (const { io: manager } of sockets) {
+        manager.reconnection(false);
+        manager._close(); // with every namespace on it; the public way is one disconnect for each
+      }
+    }
+  };
+}
+
+/** Resolves with the socket once it is connected; rejects with its connect_error. */
+export function connected(socket) {
+  if (socket.connected) return Promise.resolve(socket);
+  return within("connect", (resolve, reject) => {
+    socket.once("connect", () => resolve(socket));
+    socket.once("connect_error", reject);
+  });
+}
+
+/** Resolves with the error a server refused this socket with. */
+export function refused(socket) {
+  return within("connect_error", (resolve, reject) => {
+    socket.once("connect_error", resolve);
+    socket.once("connect", () => reject(new Error("connected although it should have been refused")));
+  });
+}
+
+/** Resolves with the arguments of the next event of this name. Call it before the cause. */
+export function next(emitter, event) {
+  return within(`event "${event}"`, (resolve) => emitter.once(event, (...args) => resolve(args)));
+}
+
+/** Emits and resolves with the ack's arguments. Works with every client generation. */
+export function ask(socket, event, ...args) {
+  return within(`ack of "${event}"`, (resolve) => socket.emit(event, ...args, (...answer) => resolve(answer)));
+}
+
+/** Resolves once the connection under the socket has moved to WebSocket. */
+export function upgraded(socket) {
+  const engine = socket.io.engine;
+  if (engine.transport.name === "websocket" && !engine.upgrading) return Promise.resolve();
+  return within("upgrade", (resolve, reject) => {
+    engine.once("upgrade", () => resolve());
+    engine.once("upgradeError", reject);
+    engine.once("close", (reason) => reject(new Error(`closed while upgrading: ${reason}`)));
+  });
+}
+
+/** Records every event of this name; the returned array grows. */
+export function record(socket, event) {
+  const seen = [];
+  socket.on(event, (...args) => seen.push(args));
+  return seen;
+}
+
+/**
+ * Returns when everything the server sent this socket before now has arrived: messages to one client
+ * keep their order, so an answer asked for now comes after them. This is how "did not receive" is
+ * tested without waiting.
+ */
+export async function barrier(...sockets) {
+  for (const socket of sockets) await ask(socket, "echo1", "barrier");
+}
+
+/** A promise that names what it waited for when it fails. */
+export function within(what, start) {
+  return new Promise((resolve, reject) => {
+    // Connections keep the process alive while anything is awaited; what nobody awaits may not.
+    const timer = setTimeout(() => reject(new Error(`no ${what} within ${patience} ms`)), patience).unref();
+    const settle = (fn) => (value) => {
+      clearTimeout(timer);
+      fn(value);
+    };
+    start(settle(resolve), settle(reject));
+  });
+}

@@ -1,0 +1,139 @@
+// The yardstick: socket.io's own server. What it answers here is the contract that siokit's fixture
+// (../fixture.go) follows too; the suite must pass against this one before it may judge the other.
+//
+// Prints one line of JSON with the addresses, then serves until its standard input closes.
+import { createServer } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Server } from "socket.io";
+
+function contract(io) {
+  for (const name of ["/", "/second"]) events(io.of(name));
+
+  io.of("/guarded").use((socket, next) => {
+    if (socket.handshake.auth.token === "open sesame") return next();
+    const refusal = new Error("please log in");
+    refusal.data = { code: 401, hint: ["token", "missing"] };
+    next(refusal);
+  });
+  events(io.of("/guarded"));
+}
+
+function events(nsp) {
+  nsp.on("connection", (socket) => {
+    const auth = socket.handshake.auth;
+    if (auth.welcome) socket.emit("welcome", socket.id, auth.welcome);
+    socket.on("disconnect", (reason) => nsp.to("watchers").emit("gone", socket.id, reason));
+
+    socket.on("whoami", (ack) =>
+      ack({
+        id: socket.id,
+        auth,
+        query: socket.handshake.query.q ?? "",
+        header: socket.handshake.headers["x-conformance"] ?? "",
+        transport: socket.conn.transport.name,
+      }),
+    );
+    socket.on("echo0", (ack) => ack());
+    socket.on("echo1", (a, ack) => ack(a));
+    socket.on("echo2", (a, b, ack) => ack(a, b));
+    socket.on("echo3", (a, b, c, ack) => ack(a, b, c));
+    socket.on('naïve "event" 🦉', (a) => socket.emit('naïve "event" 🦉', a));
+    socket.on("back", (a, b, c) => socket.emit("back", a, b, c));
+    socket.on("upload", (file, ack) =>
+      ack({
+        name: file.name,
+        sizes: file.parts.map((p) => p.length),
+        reversed: Buffer.from(file.bytes).reverse(),
+      }),
+    );
+    socket.on("download", (n) =>
+      socket.emit("downloaded", "label", { a: Buffer.alloc(n, 7), list: [Buffer.from([1]), Buffer.alloc(0)] }, Buffer.from([255, 0])),
+    );
+    socket.on("count", (n) => {
+      for (let i = 0; i < n; i++) socket.emit("number", i);
+    });
+    socket.on("late", async (ms, value, ack) => {
+      await sleep(ms);
+      ack(value);
+    });
+
+    socket.on("ask me", async (question, ack) => ack(await socket.timeout(5000).emitWithAck("question", question)));
+    socket.on("ask me in vain", async (ms, ack) => {
+      try {
+        await socket.timeout(ms).emitWithAck("unanswered");
+        ack("answered");
+      } catch {
+        ack("timeout");
+      }
+    });
+    socket.on("vote", async (room, ack) => ack((await nsp.to(room).timeout(5000).emitWithAck("vote")).sort()));
+
+    socket.on("join", (room, ack) => (socket.join(room), ack()));
+    socket.on("leave", (room, ack) => (socket.leave(room), ack()));
+    socket.on("rooms", (ack) => ack([...socket.rooms].sort()));
+    socket.on("say to others", ({ rooms, except, text }, ack) => (socket.to(rooms).except(except).emit("said", text), ack()));
+    socket.on("say to all", ({ rooms, except, text }, ack) => (nsp.to(rooms).except(except).emit("said", text), ack()));
+    socket.on("broadcast to others", (text, ack) => (socket.broadcast.emit("said", text), ack()));
+    socket.on("broadcast to all", (text, ack) => (nsp.emit("said", text), ack()));
+    socket.on("empty room", (room, ack) => (nsp.in(room).socketsLeave(room), ack()));
+
+    socket.on("kick me", (closeConnection) => socket.disconnect(closeConnection));
+    socket.on("kick", (id) => nsp.in(id).disconnectSockets());
+
+    torture(socket);
+  });
+}
+
+// Numbered messages in both directions, for the upgrade: the server chats by itself until told to stop.
+function torture(socket) {
+  const received = [];
+  let sent = 0;
+  let chatting = false;
+  const chat = () => {
+    if (!chatting || !socket.connected) return;
+    socket.emit("tick", sent, sent % 7 === 0 ? Buffer.from([sent & 255, 1, 2]) : "text");
+    sent++;
+    setTimeout(chat, sent % 3 === 0 ? 1 : 0);
+  };
+  socket.on("start ticks", () => {
+    chatting = true;
+    chat();
+  });
+  socket.on("tock", (i) => received.push(i));
+  socket.on("stop ticks", (ack) => {
+    chatting = false;
+    ack(sent, received);
+  });
+}
+
+/** Serves the contract; port 0 takes a free one. */
+async function serve(port, options = {}) {
+  const http = createServer();
+  const io = new Server(http, options);
+  contract(io);
+  await new Promise((ok) => http.listen(port, "127.0.0.1", ok));
+  return { port: http.address().port, stop: () => new Promise((ok) => (io.close(ok), http.closeAllConnections())) };
+}
+
+const main = await serve(0);
+const ping = await serve(0, { pingInterval: 300, pingTimeout: 200 });
+let restarting = await serve(0);
+const { port } = restarting;
+
+const control = createServer(async (request, response) => {
+  await restarting.stop();
+  if (request.url === "/start") restarting = await serve(port);
+  response.end();
+});
+await new Promise((ok) => control.listen(0, "127.0.0.1", ok));
+
+const at = (p) => `http://127.0.0.1:${p}`;
+console.log(
+  JSON.stringify({
+    SIOKIT_URL: at(main.port),
+    SIOKIT_PING_URL: at(ping.port),
+    SIOKIT_RESTART_URL: at(port),
+    SIOKIT_CONTROL_URL: at(control.address().port),
+  }),
+);
+process.stdin.on("end", () => process.exit(0)).resume();

@@ -1,0 +1,166 @@
+package sessions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gorilla "github.com/gorilla/sessions"
+)
+
+// Mode says how sockets and HTTP share a session.
+type Mode int
+
+const (
+	// Fork gives every connection its own copy of the session, taken at the handshake. It works with every store.
+	Fork Mode = iota
+	// Shared will make socket writes visible to HTTP through a server-side store. [New] refuses it for now.
+	Shared
+)
+
+// Secure says when session cookies carry the Secure attribute.
+type Secure int
+
+const (
+	// SecureAuto sets Secure when the request came over TLS, or when X-Forwarded-Proto says that it did. The
+	// header is believed from anybody: a forged one only keeps the forger's own cookie off plain HTTP.
+	SecureAuto Secure = iota
+	// SecureAlways sets it on every cookie. Over plain HTTP browsers then drop the cookie without a word
+	// (localhost excepted in most of them).
+	SecureAlways
+	// SecureNever sets it on none. Anybody on the network path can then read the session.
+	SecureNever
+)
+
+// Options tune a [Manager]. The zero value is good for production.
+type Options struct {
+	// Mode is Fork by default. Shared is refused by New until it exists.
+	Mode Mode
+
+	// SameSite overrides the cookie's SameSite. Default: the store's if that is Lax or Strict, otherwise Lax.
+	// http.SameSiteNoneMode sends the session with requests that foreign pages make, and forces Secure.
+	SameSite http.SameSite
+
+	// Secure says when cookies are Secure. Default SecureAuto.
+	Secure Secure
+
+	// StoreTimeout bounds one load or save through the request's context. Default 2 s. A store that ignores the
+	// context (gorilla's own two do, and need no network) is not interrupted: give its client a timeout as well.
+	StoreTimeout time.Duration
+
+	// Logger receives warnings about refused cookies, at most one a second, and failed saves. Default slog.Default().
+	// Cookie values are never logged.
+	Logger *slog.Logger
+}
+
+// Manager opens, forks and saves the sessions of one cookie. All methods may be called concurrently.
+type Manager struct {
+	store    gorilla.Store
+	name     string
+	mode     Mode
+	sameSite http.SameSite
+	secure   Secure
+	timeout  time.Duration
+	log      *slog.Logger
+
+	lastWarning atomic.Int64 // UnixNano
+
+	checksMu sync.RWMutex
+	checks   []func(get func(key string) any) bool // guarded by checksMu
+}
+
+// New returns a Manager for the session cookie called name in store.
+func New(store gorilla.Store, name string, opts Options) (*Manager, error) {
+	if store == nil {
+		return nil, errors.New("sessions: New got no store: pass the gorilla/sessions store of the application, " +
+			"or gorilla/sessions.NewCookieStore(key) with a 32-byte random key")
+	}
+	if name == "" {
+		return nil, errors.New("sessions: New got an empty cookie name: pass the name the application already uses, for example \"app\"")
+	}
+	if err := (&http.Cookie{Name: name, Value: "x"}).Valid(); err != nil {
+		return nil, fmt.Errorf("sessions: %q cannot name a cookie (%w): use letters, digits, '-' and '_'", name, err)
+	}
+	switch opts.Mode {
+	case Fork:
+	case Shared:
+		return nil, errors.New("sessions: Options.Mode Shared does not exist yet: use Fork, and change the session in an HTTP route where the change must be seen by both")
+	default:
+		return nil, fmt.Errorf("sessions: Options.Mode is %d: use sessions.Fork", opts.Mode)
+	}
+	if opts.Secure < SecureAuto || opts.Secure > SecureNever {
+		return nil, fmt.Errorf("sessions: Options.Secure is %d: use SecureAuto, SecureAlways or SecureNever", opts.Secure)
+	}
+	if opts.SameSite == http.SameSiteNoneMode && opts.Secure == SecureNever {
+		return nil, errors.New("sessions: Options.SameSite None needs Secure cookies, browsers drop them otherwise: leave Options.Secure at SecureAuto")
+	}
+	if opts.StoreTimeout < 0 {
+		return nil, fmt.Errorf("sessions: Options.StoreTimeout is %v: use a positive duration, or 0 for 2 s", opts.StoreTimeout)
+	}
+	m := &Manager{
+		store: store, name: name, mode: opts.Mode,
+		sameSite: opts.SameSite, secure: opts.Secure,
+		timeout: opts.StoreTimeout, log: opts.Logger,
+	}
+	if m.timeout == 0 {
+		m.timeout = 2 * time.Second
+	}
+	if m.log == nil {
+		m.log = slog.Default()
+	}
+	return m, nil
+}
+
+// Name is the name of the session cookie.
+func (m *Manager) Name() string { return m.name }
+
+// BindSession opens the session of a Socket.IO handshake and returns a child of r.Context() that carries the
+// connection's own copy of it. Core calls it once per connection, through core.Config.Sessions.
+//
+// A cookie that does not verify, or whose session the store no longer has, gives a new and empty session. An
+// error means that the store could not be asked; it must refuse the handshake (503), not turn users into guests.
+func (m *Manager) BindSession(r *http.Request) (context.Context, error) {
+	gs, err := m.open(r)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{m: m, kind: inSocket, loaded: true, gs: gs}
+	return context.WithValue(r.Context(), contextKey{}, s), nil
+}
+
+// SaveSession is called by core after each event handler, also after one that failed. In Fork mode there is
+// nothing to save and it returns nil.
+func (m *Manager) SaveSession(context.Context) error { return nil }
+
+// Open returns the session that the cookies of r name, without a response: it can be read, and writes to it
+// return [ErrTooLate]. It is loaded at the first read. A session of m that r.Context() carries is returned as it is.
+func (m *Manager) Open(r *http.Request) *Session {
+	if s, ok := m.Lookup(r.Context()); ok {
+		return s
+	}
+	return &Session{m: m, kind: inHTTP, r: r, closed: true}
+}
+
+// Lookup returns the session of this Manager that ctx carries, if any.
+func (m *Manager) Lookup(ctx context.Context) (*Session, bool) {
+	s, ok := lookup(ctx)
+	if !ok || s.m != m {
+		return nil, false
+	}
+	return s, true
+}
+
+// Check adds a test that every session must pass when it is loaded. One that fails is treated as if its cookie
+// did not verify: the visitor gets a new, empty session. Package auth refuses revoked logins this way, so that
+// the values of a copied cookie are out of reach as well. The check must be fast, must not call the store, and
+// must be safe for concurrent use. Call Check before serving.
+func (m *Manager) Check(accept func(get func(key string) any) bool) {
+	m.checksMu.Lock()
+	defer m.checksMu.Unlock()
+	m.checks = append(m.checks, accept)
+}
