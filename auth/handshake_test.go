@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,64 @@ func TestLaterRequestsNameTheirOwnCaller(t *testing.T) {
 			t.Errorf("%d users were loaded by handshakes and polls", got-3)
 		}
 	})
+}
+
+// countingStore counts what is read.
+type countingStore struct {
+	gorilla.Store
+	loads atomic.Int64
+}
+
+func (s *countingStore) New(r *http.Request, name string) (*gorilla.Session, error) {
+	s.loads.Add(1)
+	return s.Store.New(r, name)
+}
+
+func TestPollsDoNotDecodeTheSameCookieAgain(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		store := &countingStore{Store: gorilla.NewFilesystemStore(dir, testKey)}
+		a := newApp(t, store, auth.Options{})
+		ann, _ := a.visit("", "/login?id=ann")
+		bob, _ := a.visit("", "/login?id=bob")
+		store.loads.Store(0)
+		for range 10 {
+			if a.poll(ann) != "ann" || a.poll(bob) != "bob" || a.poll(ann+"; app="+bob) != "" {
+				t.Fatal("wrong caller")
+			}
+		}
+		if n := store.loads.Load(); n != 2+10 { // two cookies at once are never remembered
+			t.Errorf("%d loads", n)
+		}
+		// A logout here counts at once, and one by another process after Refresh.
+		a.visit(ann, "/logout")
+		if got := a.poll(ann); got != "" {
+			t.Errorf("a logged-out cookie polls as %q", got)
+		}
+		newApp(t, store, auth.Options{}).visit(bob, "/logout")
+		time.Sleep(5 * time.Second)
+		if got := a.poll(bob); got != "" {
+			t.Errorf("a cookie that another process logged out polls as %q", got)
+		}
+	})
+}
+
+// Middleware that logs in by other means does not lend its login to the cookie of the request.
+func TestLaterRequestsCountTheirCookieOnly(t *testing.T) {
+	a := newApp(t, gorilla.NewCookieStore(testKey), auth.Options{})
+	planted, _ := a.visit("", "/touch")
+	h := a.users.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := a.users.Login(r.Context(), "ann"); err != nil {
+			t.Error(err)
+		}
+		if _, principal, err := a.users.Handshake(r); err != nil || principal != "" {
+			t.Errorf("principal %q, %v", principal, err)
+		}
+	}))
+	h.ServeHTTP(discard{}, handshake(t.Context(), planted, "&sid=x"))
+	if got := a.poll(planted); got != "" {
+		t.Errorf("the planted cookie polls as %q", got)
+	}
 }
 
 func TestHandshakeWithoutCoresSession(t *testing.T) {

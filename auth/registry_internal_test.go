@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"strconv"
 	"testing"
 	"time"
@@ -54,5 +55,41 @@ func TestIndexesAreEmptyWhenTheirConnectionsAre(t *testing.T) {
 	}
 	if len(g.byUser) != 0 || len(g.bySession) != 0 {
 		t.Errorf("left: %d users, %d sessions", len(g.byUser), len(g.bySession))
+	}
+}
+
+// A handler that still runs on a cut connection sees nobody, whatever it was cut for.
+func TestACutConnectionIsNobodys(t *testing.T) {
+	_, cut := context.WithCancelCause(t.Context())
+	c := &connection{login: login{user: "ann", id: "x", at: time.Now()}, cut: cut}
+	who := &Identity{realm: &realm{lifetime: time.Hour, reg: newRegistry()}, conn: c}
+	if who.UserID() != "ann" {
+		t.Fatalf("user %q", who.UserID())
+	}
+	c.end(ErrReauthenticate)
+	if who.UserID() != "" {
+		t.Errorf("user %q", who.UserID())
+	}
+}
+
+func TestSeenIsBounded(t *testing.T) {
+	var s seen
+	now := time.Now()
+	key := func(i int) cookieHash { return hashCookie(strconv.Itoa(i)) }
+	in := func(i int) login { return login{user: strconv.Itoa(i)} }
+	for i := range 3 * seenLimit {
+		s.put(key(i), in(i), now.Add(time.Second))
+		if got, ok := s.get(key(i), now); !ok || got != in(i) {
+			t.Fatalf("cookie %d was not kept: %v", i, got)
+		}
+		if n := len(s.young) + len(s.old); n > 2*seenLimit {
+			t.Fatalf("%d are kept, want at most %d", n, 2*seenLimit)
+		}
+	}
+	if got, ok := s.get(key(2*seenLimit-1), now); !ok || got != in(2*seenLimit-1) {
+		t.Errorf("the older half is gone: %v, %v", got, ok)
+	}
+	if _, ok := s.get(key(3*seenLimit-1), now.Add(time.Second)); ok {
+		t.Error("an expired one was given")
 	}
 }

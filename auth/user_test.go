@@ -139,6 +139,24 @@ func TestCallersOwnEndIsNotCached(t *testing.T) {
 	}
 }
 
+func TestLogoutWhileTheUserIsLoading(t *testing.T) {
+	a := newApp(t, gorilla.NewCookieStore(testKey), auth.Options{})
+	var users *auth.Users[*user]
+	users = auth.New(a.sess, func(_ context.Context, id string) (*user, error) {
+		users.LogoutUser(id)
+		return &user{ID: id}, nil
+	})
+	w := httptest.NewRecorder()
+	users.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := users.Login(r.Context(), "ann"); err != nil {
+			t.Error(err)
+		}
+		if u, err := auth.UserErr[*user](r.Context()); !errors.Is(err, auth.ErrUnauthenticated) {
+			t.Errorf("UserErr = %v, %v", u, err)
+		}
+	})).ServeHTTP(w, handshake(t.Context(), "", ""))
+}
+
 func TestNilUserIsNobody(t *testing.T) {
 	a := newApp(t, gorilla.NewCookieStore(testKey), auth.Options{})
 	users := auth.New(a.sess, func(context.Context, string) (*user, error) { return nil, nil })

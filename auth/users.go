@@ -17,6 +17,9 @@ type Options struct {
 	// Refresh is how old the user that [User] returns in a socket handler may be; then it is loaded again, at the
 	// next call. So a role that was taken away, or a deleted account, counts after Refresh at the latest. Default
 	// 5 s. Negative: load at every call. In HTTP a user is always loaded once per request.
+	//
+	// It is also how long the later requests of connections are known by their cookie without decoding it, and
+	// without asking the session store, again. Logins that this process ended are refused at once all the same.
 	Refresh time.Duration
 
 	// Lifetime is how long a login lasts, counted from Login and not extended by use. Then the session is refused
@@ -41,6 +44,7 @@ type realm struct {
 	log      *slog.Logger
 	reg      *registry
 	warned   limiter
+	seen     seen
 }
 
 // New returns the users whose accounts load finds. load is called by [User] when a handler asks, possibly many at
@@ -118,7 +122,11 @@ func (u *Users[U]) Middleware(next http.Handler) http.Handler {
 // Attach puts an identity in the request's context, for adapters that attached a session themselves (see
 // [sessions.Manager.Attach]). Everybody else uses [Users.Middleware].
 func (u *Users[U]) Attach(r *http.Request) *http.Request {
-	id := &Identity{realm: u.r, session: u.r.sess.Open(r)}
+	s, ok := u.r.sess.Lookup(r.Context())
+	if !ok {
+		s = u.r.sess.Open(r)
+	}
+	id := &Identity{realm: u.r, session: s}
 	return r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
 }
 
@@ -146,14 +154,31 @@ func (u *Users[U]) Handshake(r *http.Request) (ctx context.Context, principal st
 // Connections is the number of open connections that a login or logout could cut: those with a session.
 func (u *Users[U]) Connections() int { return u.r.reg.connections() }
 
-// identify names the caller of a later request.
+// identify names the caller of a later request, by its cookie alone: what HTTP middleware did to the session in this
+// request does not count.
 func (r *realm) identify(req *http.Request) (context.Context, string, error) {
-	s := r.sess.Open(req)
+	s := r.sess.Open(req) // loads nothing yet
+	id := &Identity{realm: r, session: s}
+	ctx := context.WithValue(req.Context(), identityKey{}, id)
+
+	cookies := req.CookiesNamed(r.sess.Name())
+	if len(cookies) == 0 {
+		return ctx, "", nil
+	}
+	now, key := time.Now(), hashCookie(cookies[0].Value)
+	if len(cookies) == 1 {
+		if in, ok := r.seen.get(key, now); ok && r.live(in) {
+			return ctx, in.user, nil
+		}
+	}
 	if err := s.Err(); err != nil {
 		return nil, "", err
 	}
-	id := &Identity{realm: r, session: s}
-	return context.WithValue(req.Context(), identityKey{}, id), id.UserID(), nil
+	in := id.current()
+	if in.user != "" && len(cookies) == 1 && r.refresh > 0 {
+		r.seen.put(key, in, now.Add(r.refresh))
+	}
+	return ctx, in.user, nil
 }
 
 // handshake registers the connection whose session is s, so that it can be cut.

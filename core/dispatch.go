@@ -61,7 +61,7 @@ func (s *Socket) enqueue(t task) {
 	q.running = true
 	s.mu.Unlock()
 	if start {
-		s.ns.srv.dispatchers.Go(s.dispatch)
+		s.ns.srv.dispatchers.start(s)
 	}
 }
 

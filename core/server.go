@@ -28,7 +28,7 @@ type Server struct {
 	log    refusalLog
 	panics atomic.Int64
 
-	dispatchers sync.WaitGroup // of all sockets
+	dispatchers dispatchers // of all sockets
 
 	mu         sync.RWMutex
 	namespaces map[string]*Namespace // guarded by mu
@@ -100,7 +100,9 @@ func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver
 	if err != nil {
 		return nil, s.hookError(err)
 	}
-	context.AfterFunc(c.ctx, c.contextEnded)
+	if c.ctx != conn.Context() {
+		context.AfterFunc(c.ctx, c.contextEnded)
+	}
 	c.joinTimer = s.engine.AfterFunc(s.cfg.ConnectTimeout, func() { go conn.Close(engineio.ForcedClose) })
 	s.mu.Lock()
 	s.clients[c] = struct{}{}
@@ -200,10 +202,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		c.quiesce()
 	}
-	quiet := wait(ctx, s.dispatchers.Wait)
+	quiet := wait(ctx, s.dispatchers.wait)
 	err := s.engine.Shutdown(ctx)
 	if quiet == nil {
-		quiet = wait(ctx, s.dispatchers.Wait) // disconnect handlers
+		quiet = wait(ctx, s.dispatchers.close) // after the disconnect handlers
 	}
 	return cmp.Or(err, quiet)
 }

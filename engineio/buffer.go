@@ -21,6 +21,12 @@ func (b *buffer) release() {
 	buffers.Put(b)
 }
 
+// Write appends p.
+func (b *buffer) Write(p []byte) (int, error) {
+	b.b = append(b.b, p...)
+	return len(p), nil
+}
+
 // readFrom appends all of r.
 func (b *buffer) readFrom(r io.Reader) error {
 	for {

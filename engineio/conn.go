@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Conn is one Engine.IO session: a client, whatever transport it is on. All methods may be
@@ -24,14 +25,14 @@ type Conn struct {
 	receiving atomic.Bool // Receive is running
 
 	mu      sync.Mutex
-	state   connState // guarded by mu
-	ws      *socket   // the WebSocket the session is on, nil while on polling; guarded by mu
-	probe   *socket   // the WebSocket that is being probed; guarded by mu
-	probing bool      // an upgrade request holds the session's only place; guarded by mu
-	noops   bool      // the probe arrived: release polls; guarded by mu
-	poll    *poll     // the parked GET; guarded by mu
-	posting bool      // a POST is being read; guarded by mu
-	outbox  outbox    // guarded by mu
+	state   connState                // guarded by mu
+	ws      *socket                  // the WebSocket the session is on, nil while on polling; guarded by mu
+	probe   *socket                  // the WebSocket that is being probed; guarded by mu
+	probing bool                     // an upgrade request holds the session's only place; guarded by mu
+	noops   bool                     // the probe arrived: release polls; guarded by mu
+	poll    *poll                    // the parked GET; guarded by mu
+	posting *http.ResponseController // of the POST that is being read; guarded by mu
+	outbox  outbox                   // guarded by mu
 }
 
 type connState uint8
@@ -118,6 +119,16 @@ func (c *Conn) end(reason Reason, err error, to connState, farewell []byte) {
 	}
 }
 
+// endInput ends the connection for what the peer has sent. A WebSocket learns why from a close
+// frame; a polling session is gone at once, and its next request is answered "unknown".
+func (c *Conn) endInput(reason Reason, err error) {
+	if c.Transport() == WebSocket {
+		c.CloseBecause(reason, err)
+	} else {
+		c.Fail(reason, err)
+	}
+}
+
 // setReceiver completes the handshake. A connection that ended meanwhile tells r at once.
 func (c *Conn) setReceiver(r Receiver) {
 	c.mu.Lock()
@@ -144,6 +155,9 @@ func (c *Conn) cut() {
 	c.wakePollLocked()
 	ws, probe := c.ws, c.probe
 	c.outbox.dropLocked()
+	if c.posting != nil {
+		_ = c.posting.SetReadDeadline(time.Now()) // its body has no session to go to
+	}
 	c.mu.Unlock()
 	c.srv.clock.stop(&c.closing)
 	if ws != nil {

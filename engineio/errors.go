@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -77,6 +78,7 @@ const bodyGrace = 200 * time.Millisecond
 
 // refuse answers with e and makes sure that an unread body cannot hold the connection.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *Error) {
+	s.stats.refused.Add(1)
 	if s.cfg.Refused != nil {
 		s.cfg.Refused(r, e)
 	}
@@ -92,7 +94,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *Error) {
 	}
 	w.WriteHeader(e.Status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write([]byte(`{"code":` + strconv.Itoa(e.Code) + `,"message":` + strconv.Quote(e.Message) + `}`))
+		message, _ := json.Marshal(e.Message) // a string always has a JSON form
+		_, _ = w.Write([]byte(`{"code":` + strconv.Itoa(e.Code) + `,"message":` + string(message) + `}`))
 	}
 }
 

@@ -35,21 +35,20 @@ func (h *heartbeat) fire() {
 	// as a failing write, and wait once more.
 	h.waiting = true
 	ready := c.queueLocked(pingMessage)
+	c.srv.clock.reset(&h.timer, c.srv.cfg.PingTimeout) // under mu: a quick pong must find it armed
 	c.mu.Unlock()
 	if ready {
 		c.srv.ready.push(c)
 	}
-	c.srv.clock.reset(&h.timer, c.srv.cfg.PingTimeout)
 }
 
 // pong is called by the reader of the transport.
 func (h *heartbeat) pong() {
 	c := h.conn
 	c.mu.Lock()
-	awaited := h.waiting
-	h.waiting = false
-	c.mu.Unlock()
-	if awaited {
+	defer c.mu.Unlock()
+	if h.waiting && c.state == stateOpen {
+		h.waiting = false
 		h.start()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // originPolicy decides which pages may talk to the server. Browsers send cookies along with a
@@ -180,8 +181,8 @@ func firstOf(list string) string {
 // accepts only scheme, host and port: no path, no user, no trailing dot, nothing a lenient
 // parser would read differently.
 func normalOrigin(s string) (string, bool) {
-	if len(s) > 512 {
-		return "", false
+	if len(s) > 512 || strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return "", false // browsers send punycode; and lower case maps foreign letters to ASCII ones
 	}
 	s = strings.ToLower(s)
 	scheme, host, ok := strings.Cut(s, "://")
@@ -195,8 +196,9 @@ func normalOrigin(s string) (string, bool) {
 			return "", false
 		}
 	}
-	if strings.HasPrefix(name, "[") {
-		if addr, err := netip.ParseAddr(strings.Trim(name, "[]")); err != nil || !addr.Is6() {
+	if v6, ok := strings.CutPrefix(name, "["); ok {
+		v6, ok = strings.CutSuffix(v6, "]")
+		if addr, err := netip.ParseAddr(v6); !ok || err != nil || !addr.Is6() || addr.Zone() != "" {
 			return "", false
 		}
 	} else if name == "" || strings.HasSuffix(name, ".") || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
@@ -231,14 +233,19 @@ func (p *originPolicy) setCORS(h http.Header, r *http.Request) {
 		h.Set("Access-Control-Allow-Origin", "*")
 		return
 	}
-	if !slices.Contains(h.Values("Vary"), "Origin") {
-		h.Add("Vary", "Origin")
-	}
+	p.vary(h)
 	if origin == "" {
 		return
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Allow-Credentials", "true")
+}
+
+// vary tells caches that the answer depends on the page, which holds for refusals too.
+func (p *originPolicy) vary(h http.Header) {
+	if p.listed() && !p.any && !slices.Contains(h.Values("Vary"), "Origin") {
+		h.Add("Vary", "Origin")
+	}
 }
 
 // preflight answers an OPTIONS request of an allowed origin.

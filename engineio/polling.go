@@ -8,10 +8,12 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/siokit/siokit/wire/eio"
 )
@@ -47,34 +49,42 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 		c.srv.refuse(w, r, badRequest("the session already has a poll waiting"))
 		return
 	}
-	if len(c.outbox.queue) == 0 && c.state == stateOpen {
+	if len(c.outbox.queue) == 0 && c.state == stateOpen && c.ws == nil {
 		if !c.parkLocked(w, r) {
-			c.mu.Unlock()
-			c.pollAborted(w, r)
+			c.pollAbortedLocked(w, r)
 			return
 		}
 	}
-	batch, closing := c.outbox.takeLocked(), c.state != stateOpen
-	payload := borrowBuffer()
-	for _, m := range batch {
-		payload.b = m.appendPayload(payload.b)
+	payload, packets, closing := borrowBuffer(), 0, c.state != stateOpen
+	if c.ws == nil { // else what is queued is the WebSocket's
+		batch := c.outbox.takeLocked()
+		for _, m := range batch {
+			payload.b = m.appendPayload(payload.b)
+			packets += m.packets()
+		}
+		c.outbox.wroteLocked(batch)
 	}
-	packets := len(batch)
-	c.outbox.wroteLocked(batch)
+	upgraded := c.ws != nil
 	c.mu.Unlock()
 
 	switch {
-	case closing:
+	case closing && !upgraded:
 		payload.b = control(eio.Close, "").appendPayload(payload.b)
 	case len(payload.b) == 0:
 		payload.b = noopMessage.appendPayload(payload.b)
 	}
-	if r.Context().Err() != nil {
-		c.srv.stats.lost.Add(int64(packets))
-	}
-	c.writePayload(w, r, payload.b)
+	err := c.writePayload(w, r, payload.b)
 	payload.release()
-	if closing {
+	switch {
+	case upgraded: // whatever became of this answer, the session is elsewhere
+	case err != nil:
+		c.srv.stats.lost.Add(int64(packets))
+		reason := TransportError
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			reason = SlowConsumer
+		}
+		c.Fail(reason, err)
+	case closing:
 		c.cut()
 	}
 }
@@ -108,32 +118,56 @@ func (c *Conn) parkLocked(w http.ResponseWriter, r *http.Request) bool {
 	if c.poll == p {
 		c.poll = nil
 	}
-	return !gone || len(c.outbox.queue) > 0 && c.state == stateOpen
+	return !gone || c.ws != nil
 }
 
-// pollAborted ends the session of a client that hung up on its poll.
-func (c *Conn) pollAborted(w http.ResponseWriter, r *http.Request) {
+// pollAbortedLocked ends the session of a client that hung up on its poll, and unlocks c.mu.
+func (c *Conn) pollAbortedLocked(w http.ResponseWriter, r *http.Request) {
+	c.srv.stats.lost.Add(int64(c.outbox.packets))
+	c.mu.Unlock()
 	c.Fail(TransportError, errors.New("the client hung up on its poll"))
 	c.srv.refuse(w, r, badRequest("the client hung up on its poll"))
 }
 
-func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []byte) {
+// writePayload writes and flushes, so that an error shows. The client must make progress as on
+// a WebSocket: it may not hold the answer, and this goroutine, for ever.
+func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []byte) error {
+	abandonBody(w, r)
+	rc := http.NewResponseController(w)
 	h := w.Header()
 	secureHeaders(h)
 	h.Set("Content-Type", "text/plain; charset=UTF-8")
 	if from := c.srv.cfg.CompressFrom; from >= 0 && len(payload) >= from && hasToken(r.Header, "Accept-Encoding", "gzip") && h.Get("Content-Encoding") == "" {
 		h.Set("Content-Encoding", "gzip")
 		h.Add("Vary", "Accept-Encoding")
+		zipped := borrowBuffer()
+		defer zipped.release()
 		z := gzipWriters.Get().(*gzip.Writer)
-		z.Reset(w)
-		_, _ = z.Write(payload)
+		z.Reset(zipped)
+		_, _ = z.Write(payload) // a buffer takes everything
 		_ = z.Close()
 		gzipWriters.Put(z)
-		return
+		payload = zipped.b
 	}
 	h.Set("Content-Length", strconv.Itoa(len(payload)))
-	_, _ = w.Write(payload)
+	// The next request on this HTTP connection may be anybody's: no deadline stays behind.
+	defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
+	for chunk := range slices.Chunk(payload, flushChunk) {
+		_ = rc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout))
+		if _, err := w.Write(chunk); err != nil {
+			return err
+		}
+	}
+	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		return errAborted
+	}
+	return nil
 }
+
+var errAborted = errors.New("the client hung up on its poll")
 
 var gzipWriters = sync.Pool{New: func() any {
 	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
@@ -142,7 +176,7 @@ var gzipWriters = sync.Pool{New: func() any {
 
 // servePost takes a body of packets.
 func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && media == "application/octet-stream" {
+	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "application/octet-stream" {
 		c.Fail(TransportError, errors.New("a POST with a binary content type"))
 		c.srv.refuse(w, r, badRequest("binary bodies are Engine.IO 3"))
 		return
@@ -161,7 +195,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 		c.srv.refuse(w, r, unknownSession())
 		return
 	}
-	if !c.beginPost() {
+	if !c.beginPost(w) {
 		c.Fail(TransportError, errors.New("two POSTs at once"))
 		c.srv.refuse(w, r, badRequest("the session already has a POST under way"))
 		return
@@ -186,17 +220,21 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "ok")
 }
 
-func (c *Conn) beginPost() bool {
+// beginPost takes the session's only place for a POST.
+func (c *Conn) beginPost(w http.ResponseWriter) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ok := !c.posting
-	c.posting = true
-	return ok
+	if c.posting != nil {
+		return false
+	}
+	c.posting = http.NewResponseController(w)
+	_ = c.posting.SetReadDeadline(time.Now().Add(c.srv.cfg.BodyTimeout))
+	return true
 }
 
 func (c *Conn) endPost() {
 	c.mu.Lock()
-	c.posting = false
+	c.posting = nil
 	c.mu.Unlock()
 }
 
@@ -207,13 +245,13 @@ func (s *Server) tooLarge(n int64) *Error {
 
 // readBody reads at most MaxPayload bytes within BodyTimeout.
 func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) (*buffer, *Error) {
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(c.srv.cfg.BodyTimeout))
 	body := borrowBuffer()
 	err := body.readFrom(io.LimitReader(r.Body, c.srv.cfg.MaxPayload+1))
 	switch {
 	case int64(len(body.b)) > c.srv.cfg.MaxPayload:
 		return body, c.srv.tooLarge(int64(len(body.b)))
+	case err != nil && !c.isOpen():
+		return body, badRequest("the session ended while its POST was being read")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		e := badRequest("the body did not arrive within BodyTimeout")
 		e.Status = http.StatusRequestTimeout
@@ -221,7 +259,7 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) (*buffer, *Error
 	case err != nil:
 		return body, badRequest("the body ended early: " + err.Error())
 	}
-	_ = rc.SetReadDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return body, nil
 }
 
@@ -229,9 +267,12 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) (*buffer, *Error
 func (c *Conn) takePayload(payload []byte) {
 	c.recv.Lock()
 	defer c.recv.Unlock()
+	if !utf8.Valid(payload) {
+		payload = []byte(string([]rune(string(payload)))) // U+FFFD for each bad byte, as a browser decodes
+	}
 	for p, err := range eio.Packets(payload) {
 		if err != nil {
-			c.end(ParseError, err, stateClosing, nil)
+			c.endInput(ParseError, err)
 			return
 		}
 		if !c.takePacket(p) {
@@ -249,10 +290,10 @@ func (c *Conn) takePacket(p eio.Packet) bool {
 	case eio.Pong:
 		c.heartbeat.pong()
 	case eio.Ping:
-		c.end(TransportError, errors.New("invalid heartbeat direction: in Engine.IO 4 the server pings"), stateClosing, nil)
+		c.endInput(TransportError, errors.New("invalid heartbeat direction: in Engine.IO 4 the server pings"))
 		return false
 	case eio.Close:
-		c.end(TransportClose, nil, stateClosing, nil)
+		c.endInput(TransportClose, nil)
 		return false
 	}
 	return true // open, upgrade and noop mean nothing here

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,7 +18,7 @@ type query struct {
 // verify checks a request in the order of the Node server, so that the same mistake gets the
 // same code, and then what the Node server does not check.
 func (s *Server) verify(r *http.Request) (query, *Error) {
-	params, _ := url.ParseQuery(r.URL.RawQuery) // what is malformed counts as absent
+	params, malformed := url.ParseQuery(r.URL.RawQuery) // what is malformed counts as absent
 	for _, name := range []string{"EIO", "transport", "sid"} {
 		if len(params[name]) > 1 {
 			return query{}, badRequest("the parameter " + name + " is repeated; proxies and servers would disagree on which one counts")
@@ -36,6 +37,9 @@ func (s *Server) verify(r *http.Request) (query, *Error) {
 	if sid := params.Get("sid"); sid != "" {
 		return s.verifySession(r, q, sid, params.Get("EIO"))
 	}
+	if malformed != nil && !params.Has("sid") && strings.Contains("&"+r.URL.RawQuery, "&sid=") {
+		return q, unknownSession() // a sid that cannot be decoded is not the absence of one
+	}
 	return q, s.verifyHandshake(r, q, params.Get("EIO"))
 }
 
@@ -49,6 +53,9 @@ func (s *Server) verifyHandshake(r *http.Request, q query, version string) *Erro
 		return unsupportedVersion(version)
 	case q.upgrade && r.ProtoMajor != 1:
 		return badRequest("WebSocket needs HTTP/1.1")
+	}
+	if e := checkWebSocketHeaders(r, q); e != nil {
+		return e
 	}
 	return s.cfg.origins.check(r)
 }
@@ -66,6 +73,9 @@ func (s *Server) verifySession(r *http.Request, q query, sid, version string) (q
 	}
 	if q.upgrade != (q.transport == WebSocket) {
 		return q, badRequest("transport " + q.transport + " does not go with this Upgrade header")
+	}
+	if e := checkWebSocketHeaders(r, q); e != nil {
+		return q, e
 	}
 	if e := s.cfg.origins.check(r); e != nil {
 		return q, e
@@ -89,6 +99,23 @@ func (s *Server) verifySession(r *http.Request, q query, sid, version string) (q
 // the tokens in any case and in lists.
 func isUpgrade(r *http.Request) bool {
 	return r.ProtoMajor == 1 && hasToken(r.Header, "Connection", "upgrade") && r.Header.Get("Upgrade") != ""
+}
+
+// checkWebSocketHeaders finds what gorilla would refuse too, but before a session is made.
+func checkWebSocketHeaders(r *http.Request, q query) *Error {
+	if !q.upgrade {
+		return nil
+	}
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-Websocket-Key"))
+	switch {
+	case !hasToken(r.Header, "Upgrade", "websocket"):
+		return badRequest("the request upgrades to " + clip(r.Header.Get("Upgrade")) + ", not to websocket")
+	case !hasToken(r.Header, "Sec-Websocket-Version", "13"):
+		return badRequest("Sec-WebSocket-Version is not 13")
+	case err != nil || len(key) != 16:
+		return badRequest("Sec-WebSocket-Key is not the base64 of 16 bytes")
+	}
+	return nil
 }
 
 func hasToken(h http.Header, name, token string) bool {

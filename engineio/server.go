@@ -93,9 +93,10 @@ func (s *Server) Stop(t *Timer) bool { return s.clock.stop(t) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q, refusal := s.verify(r)
 	if refusal != nil {
-		s.stats.refused.Add(1)
 		if s.cfg.origins.check(r) == nil {
 			s.cfg.origins.setCORS(w.Header(), r) // so that the page can read why
+		} else {
+			s.cfg.origins.vary(w.Header())
 		}
 		s.refuse(w, r, refusal)
 		return
@@ -124,7 +125,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
 		s.refuseConn(w, r, c, Unavailable("the server is shutting down"))
 		return
 	}
-	receiver, err := s.cfg.Accept(c, r.WithContext(c.ctx))
+	receiver, err := s.accept(c, r)
 	if err != nil {
 		s.refuseConn(w, r, c, asError(err))
 		return
@@ -146,6 +147,19 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
 	c.serveWebSocket(w, r)
 }
 
+// accept calls Config.Accept. A panic there is net/http's to report, and leaves nothing behind.
+func (s *Server) accept(c *Conn, r *http.Request) (Receiver, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			c.abandon(errors.New("Config.Accept panicked"))
+		}
+	}()
+	receiver, err := s.cfg.Accept(c, r.WithContext(c.ctx))
+	returned = true
+	return receiver, err
+}
+
 func (s *Server) upgradesFor(transport string) []string {
 	if transport == Polling && s.cfg.upgradable() {
 		return []string{WebSocket}
@@ -154,7 +168,6 @@ func (s *Server) upgradesFor(transport string) []string {
 }
 
 func (s *Server) refuseConn(w http.ResponseWriter, r *http.Request, c *Conn, e *Error) {
-	s.stats.refused.Add(1)
 	c.abandon(e)
 	s.refuse(w, r, e)
 }
@@ -186,6 +199,17 @@ func (s *Server) remove(c *Conn) {
 	if found {
 		s.active.Done()
 	}
+}
+
+// hold keeps Shutdown waiting for work on c, until s.active.Done. It fails when c is gone.
+func (s *Server) hold(c *Conn) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.conns[c.id] != c {
+		return false
+	}
+	s.active.Add(1) // never from zero: c itself is still counted
+	return true
 }
 
 func (s *Server) lookup(id string) *Conn {

@@ -15,10 +15,15 @@ const maxProbes = 5
 // "5" the session stays on polling, whatever happens to the WebSocket.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) {
 	if !c.beginProbe() {
-		s.stats.refused.Add(1)
 		s.refuse(w, r, badRequest("the session is already being upgraded"))
 		return
 	}
+	if !s.hold(c) {
+		c.endProbe(nil)
+		s.refuse(w, r, unknownSession())
+		return
+	}
+	defer s.active.Done()
 	sock, err := c.accept(w, r)
 	if err != nil {
 		c.endProbe(nil)
@@ -82,6 +87,7 @@ func (c *Conn) probeSucceeds(sock *socket) bool {
 		case p.Type == eio.Ping && string(p.Data) == "probe" && probes < maxProbes:
 			probes++
 			m := control(eio.Pong, "probe")
+			_ = sock.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)) // gorilla leaves one behind
 			if _, err := sock.nc.Write(m.appendFrames(nil, false)); err != nil {
 				return false
 			}

@@ -26,6 +26,7 @@ type socket struct {
 	nc       net.Conn        // the connection itself
 	raw      syscall.RawConn // for writes that do not block; nil when nc is no plain socket
 	ws       *websocket.Conn
+	reader   rawReader // of raw; owned by the reader
 	conn     *Conn
 	live     atomic.Bool // the session is on this socket: writes go through the outbox
 
@@ -43,15 +44,15 @@ var upgrader = websocket.Upgrader{
 	CheckOrigin:     func(*http.Request) bool { return true }, // verify did, with the whole policy
 }
 
-// readBuffer is what each WebSocket holds while idle. Larger frames bypass it.
-const readBuffer = 1024
+// readBuffer is gorilla's own buffer, which each WebSocket holds while idle: large enough for
+// any control frame. Reading ahead is rawReader's business.
+const readBuffer = 128
 
 // accept switches the request to the WebSocket protocol. On failure it has answered.
 func (c *Conn) accept(w http.ResponseWriter, r *http.Request) (*socket, error) {
 	s := &socket{conn: c}
 	up := upgrader
 	up.Error = func(w http.ResponseWriter, r *http.Request, _ int, reason error) {
-		c.srv.stats.refused.Add(1)
 		c.srv.refuse(w, r, badRequest(reason.Error()))
 	}
 	ws, err := up.Upgrade(hijacker{w, s}, r, nil)
@@ -76,6 +77,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, fmt.Errorf("engineio: cannot take over the connection: %w; the ResponseWriter chain is %s: the last one has neither Hijack nor Unwrap. Mount the socket route before that middleware", err, writerChain(h.ResponseWriter))
 	}
 	h.s.nc, h.s.raw, h.s.Conn = nc, rawConnOf(nc), nc
+	h.s.reader.init(h.s.raw)
 	return h.s, rw, nil
 }
 
@@ -95,6 +97,11 @@ func writerChain(w http.ResponseWriter) string {
 
 // serveWebSocket opens a session that is born on WebSocket.
 func (c *Conn) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+	if !c.srv.hold(c) {
+		c.srv.refuse(w, r, unknownSession())
+		return
+	}
+	defer c.srv.active.Done()
 	s, err := c.accept(w, r)
 	if err != nil {
 		c.Fail(TransportError, err)
@@ -151,7 +158,13 @@ func (s *socket) Read(p []byte) (int, error) {
 	if err := s.guard.check(); err != nil {
 		return 0, err
 	}
-	n, err := s.nc.Read(p)
+	var n int
+	var err error
+	if s.raw != nil {
+		n, err = s.reader.Read(p)
+	} else {
+		n, err = s.nc.Read(p)
+	}
 	s.guard.raw += int64(n)
 	return n, err
 }
@@ -170,7 +183,7 @@ func (s *socket) read() {
 			p, err = eio.Decode(buf.b)
 		}
 		if err != nil {
-			c.end(ParseError, err, stateClosing, nil)
+			c.endInput(ParseError, err)
 		} else {
 			c.recv.Lock()
 			c.takePacket(p) // what comes after the end is read and dropped until the peer closes
@@ -210,6 +223,9 @@ func (s *socket) readFailed(err error) {
 	var network net.Error
 	switch {
 	case errors.As(err, &closed) && s.closeFrame != nil: // the peer's close frame, to be echoed
+	case errors.Is(err, websocket.ErrReadLimit) && s.closeFrame == nil: // a length that overflows
+		s.closeFrame = closeFrame(websocket.CloseMessageTooBig)
+		reason = TransportError
 	case errors.As(err, &closed), errors.As(err, &network), errors.Is(err, net.ErrClosed): // the link broke
 		s.closeFrame = nil
 	case errors.Is(err, errFragments):

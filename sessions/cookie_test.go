@@ -39,6 +39,8 @@ func TestCookieAttributes(t *testing.T) {
 	strict.Options.SameSite = http.SameSiteStrictMode
 	strict.Options.Path = "/shop"
 	strict.Options.MaxAge = 60
+	partitioned := gorilla.NewCookieStore(testKey)
+	partitioned.Options.Partitioned = true
 	bare := gorilla.NewCookieStore(testKey)
 	bare.Options = &gorilla.Options{}
 	for name, c := range map[string]struct {
@@ -55,6 +57,7 @@ func TestCookieAttributes(t *testing.T) {
 		"default, proxy":   {gorilla.NewCookieStore(testKey), sessions.Options{}, proxied(), true, http.SameSiteLaxMode, "/", 86400 * 30},
 		"file, https":      {gorilla.NewFilesystemStore(t.TempDir(), testKey), sessions.Options{}, tls(), true, http.SameSiteLaxMode, "/", 86400 * 30},
 		"store's own":      {strict, sessions.Options{}, tls(), true, http.SameSiteStrictMode, "/shop", 60},
+		"partitioned":      {partitioned, sessions.Options{}, plain(), true, http.SameSiteLaxMode, "/", 86400 * 30},
 		"empty options":    {bare, sessions.Options{}, plain(), false, http.SameSiteLaxMode, "/", 0},
 		"always":           {gorilla.NewCookieStore(testKey), sessions.Options{Secure: sessions.SecureAlways}, plain(), true, http.SameSiteLaxMode, "/", 86400 * 30},
 		"never":            {gorilla.NewCookieStore(testKey), sessions.Options{Secure: sessions.SecureNever}, tls(), false, http.SameSiteLaxMode, "/", 86400 * 30},

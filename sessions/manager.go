@@ -137,12 +137,9 @@ func (m *Manager) BindSession(r *http.Request) (context.Context, error) {
 // nothing to save and it returns nil.
 func (m *Manager) SaveSession(context.Context) error { return nil }
 
-// Open returns the session that the cookies of r name, without a response: it can be read, and writes to it
-// return [ErrTooLate]. It is loaded at the first read. A session of m that r.Context() carries is returned as it is.
+// Open returns the session that the cookies of r name, apart from the one that Middleware may have put in its
+// context. It is loaded at the first read. It has no response: writes return [ErrTooLate].
 func (m *Manager) Open(r *http.Request) *Session {
-	if s, ok := m.Lookup(r.Context()); ok {
-		return s
-	}
 	return &Session{m: m, kind: inHTTP, r: r, closed: true}
 }
 

@@ -165,3 +165,29 @@ func TestCheckEmptiesASession(t *testing.T) {
 		}
 	})
 }
+
+// sharingStore hands out its own session, as a simple store in memory may.
+type sharingStore struct{ gs *gorilla.Session }
+
+func (s sharingStore) Get(*http.Request, string) (*gorilla.Session, error)             { return s.gs, nil }
+func (s sharingStore) New(*http.Request, string) (*gorilla.Session, error)             { return s.gs, nil }
+func (s sharingStore) Save(*http.Request, http.ResponseWriter, *gorilla.Session) error { return nil }
+
+func TestConnectionsShareNoMap(t *testing.T) {
+	store := sharingStore{&gorilla.Session{ID: "x", Values: map[any]any{"n": 1}}}
+	m := manager(t, store, sessions.Options{})
+	one, err := m.BindSession(with("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := m.BindSession(with("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sessions.From(one).Set("n", 2); err != nil {
+		t.Fatal(err)
+	}
+	if sessions.From(two).Get("n") != 1 || store.gs.Values["n"] != 1 {
+		t.Error("a write reached another connection's session")
+	}
+}

@@ -135,6 +135,7 @@ func TestAnnouncement(t *testing.T) {
 	heard := bob.connect()
 	ann.want(http.StatusBadRequest, "POST", "/announce", "text", "  ")
 	ann.want(http.StatusBadRequest, "POST", "/announce", "text", strings.Repeat("x", 281))
+	ann.wantLargeFormRefused("/announce", "too large")
 	ann.want(http.StatusNoContent, "POST", "/announce", "text", "lunch")
 	wantJSON(t, "announcement", heard.next("announcement"), `{"from":"ann","text":"lunch"}`)
 }

@@ -56,7 +56,7 @@ func run() error {
 	}
 	listener, err := net.Listen("tcp", cmp.Or(os.Getenv("ADDR"), "127.0.0.1:5000"))
 	if err != nil {
-		return err
+		return fmt.Errorf("chat: %w: set ADDR to an address that is free", err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

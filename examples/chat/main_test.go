@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -132,6 +134,25 @@ func (b *browser) want(status int, method, path string, fields ...string) (http.
 		b.t.Fatalf("%s %s %q: status %d, want %d (%s)", method, path, fields, answer.StatusCode, status, body)
 	}
 	return answer.Header, string(body)
+}
+
+// wantLargeFormRefused posts a good text, followed by a file of 1 MiB.
+func (b *browser) wantLargeFormRefused(path, text string) {
+	b.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	form.WriteField("text", text)
+	file, _ := form.CreateFormFile("file", "zeros")
+	file.Write(make([]byte, 1<<20))
+	form.Close()
+	answer, err := b.client.Post(b.base+path, form.FormDataContentType(), &body)
+	if err != nil {
+		return // the server may hang up before it has read all
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusBadRequest {
+		b.t.Errorf("a form of 1 MiB: status %d, want 400", answer.StatusCode)
+	}
 }
 
 func randomKey(t *testing.T) []byte {

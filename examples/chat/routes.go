@@ -40,7 +40,7 @@ func handleRoutes(router gin.IRouter, users *auth.Users[*User], sockets *core.Se
 		c.JSON(http.StatusOK, gin.H{"name": user.Name})
 	})
 
-	router.POST("/login", func(c *gin.Context) {
+	router.POST("/login", smallForm, func(c *gin.Context) {
 		user, ok := checkPassword(c.PostForm("name"), c.PostForm("password"))
 		if !ok {
 			c.String(http.StatusUnauthorized, "wrong name or password")
@@ -54,7 +54,7 @@ func handleRoutes(router gin.IRouter, users *auth.Users[*User], sockets *core.Se
 	})
 
 	// Logout also disconnects the sockets of this login, in every tab.
-	router.POST("/logout", func(c *gin.Context) {
+	router.POST("/logout", smallForm, func(c *gin.Context) {
 		if err := users.Logout(c); err != nil {
 			c.String(http.StatusServiceUnavailable, "the logout could not be saved")
 			return
@@ -63,7 +63,7 @@ func handleRoutes(router gin.IRouter, users *auth.Users[*User], sockets *core.Se
 	})
 
 	// An HTTP handler emits like any other code: nothing has to be passed around but the server.
-	router.POST("/announce", func(c *gin.Context) {
+	router.POST("/announce", smallForm, func(c *gin.Context) {
 		user, ok := auth.User[*User](c)
 		if !ok {
 			c.String(http.StatusUnauthorized, "please log in")
@@ -80,6 +80,11 @@ func handleRoutes(router gin.IRouter, users *auth.Users[*User], sockets *core.Se
 		}
 		c.Status(http.StatusNoContent)
 	})
+}
+
+// smallForm bounds what a form may hold. Without it a request could send as much as it likes.
+func smallForm(c *gin.Context) {
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, 16<<10)
 }
 
 // Announcement is the event "announcement", for everybody.

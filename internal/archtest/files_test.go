@@ -19,7 +19,7 @@ var longFiles = map[string]string{}
 // predictable packages may import math/rand or math/rand/v2, each for its reason: nothing that must be
 // hard to guess comes from it.
 var predictable = map[string]string{
-	"internal/bench": "load with a fixed seed, so that runs compare",
+	"core": "the order in which Shutdown closes connections",
 }
 
 func TestFilesStayShort(t *testing.T) {
@@ -42,6 +42,7 @@ func TestFilesStayShort(t *testing.T) {
 }
 
 func TestRandomnessIsUnpredictable(t *testing.T) {
+	used := map[string]bool{}
 	eachGoFile(t, func(p goPackage, name, path string) {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
 		if err != nil {
@@ -49,12 +50,21 @@ func TestRandomnessIsUnpredictable(t *testing.T) {
 		}
 		for _, spec := range file.Imports {
 			imported := strings.Trim(spec.Path.Value, `"`)
-			if _, allowed := predictable[p.short()]; strings.HasPrefix(imported, "math/rand") && !allowed {
+			if !strings.HasPrefix(imported, "math/rand") {
+				continue
+			}
+			used[p.short()] = true
+			if _, allowed := predictable[p.short()]; !allowed {
 				t.Errorf("%s/%s imports %s: use crypto/rand, or list the package in predictable with its reason",
 					p.short(), name, imported)
 			}
 		}
 	})
+	for path, reason := range predictable {
+		if !used[path] {
+			t.Errorf("%s imports math/rand no more: remove it from predictable (%s)", path, reason)
+		}
+	}
 }
 
 // eachGoFile calls fn for every non-test Go file of the module, those of other systems included.

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
-import { ask, barrier, modes, next, record, scenario, upgraded } from "./harness.mjs";
+import { ask, assertCounts, barrier, modes, next, record, scenario, upgraded } from "./harness.mjs";
 
 const texts = [
   "", " ", "plain", "Grüße, żółć, Ωmega", "日本語テスト", "שלום עולם", "👩‍👩‍👧‍👦 🏳️‍🌈 e\u0301",
@@ -123,14 +123,13 @@ for (const [name, mode] of Object.entries(modes)) {
 
     test("keeps the order of 2,000 messages each way", scenario(mode, async ({ connect }) => {
       const socket = await connect();
-      const numbers = Array.from({ length: 2000 }, (_, i) => i);
       const got = record(socket, "number");
       socket.emit("count", 2000);
-      for (const i of numbers) socket.emit("tock", i);
+      for (let i = 0; i < 2000; i++) socket.emit("tock", i);
       const [, received] = await ask(socket, "stop ticks");
-      assert.deepEqual(received, numbers);
+      assertCounts(received, 2000, "client to server");
       await barrier(socket);
-      assert.deepEqual(got.flat(), numbers);
+      assertCounts(got.flat(), 2000, "server to client");
     }));
 
     test("carries a message of exactly maxPayload", scenario(mode, async ({ connect }) => {

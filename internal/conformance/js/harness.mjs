@@ -3,12 +3,13 @@
 //
 // The suite is the judge of a server, so it knows nothing of which one it talks to. reference.mjs is
 // the contract of a fixture: what it answers to each event.
+import assert from "node:assert/strict";
 import { io as io48 } from "socket.io-client";
 
 /** Addresses of the fixture under test, from the environment. */
 export const fixture = {
   url: required("SIOKIT_URL"), // default options
-  pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 200 ms
+  pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 600 ms
   restartURL: required("SIOKIT_RESTART_URL"), // stopped and started through controlURL
   controlURL: required("SIOKIT_CONTROL_URL"), // POST /stop, /start
 };
@@ -50,9 +51,11 @@ export function scenario(mode, body, { io = io48 } = {}) {
       return socket;
     };
     const connect = async (namespace, options) => connected(open(namespace, options));
+    const alive = setInterval(() => {}, patience); // so that a wait ends with its own error
     try {
       await body({ open, connect, mode });
     } finally {
+      clearInterval(alive);
       for (const { io: manager } of sockets) {
         manager.reconnection(false);
         manager._close(); // with every namespace on it; the public way is one disconnect for each
@@ -85,7 +88,14 @@ export function next(emitter, event) {
 
 /** Emits and resolves with the ack's arguments. Works with every client generation. */
 export function ask(socket, event, ...args) {
-  return within(`ack of "${event}"`, (resolve) => socket.emit(event, ...args, (...answer) => resolve(answer)));
+  return within(`ack of "${event}"`, (resolve, reject) => {
+    const gone = (reason) => reject(new Error(`disconnected (${reason}) before the ack of "${event}"`));
+    socket.once("disconnect", gone);
+    socket.emit(event, ...args, (...answer) => {
+      socket.off("disconnect", gone);
+      resolve(answer);
+    });
+  });
 }
 
 /** Resolves once the connection under the socket has moved to WebSocket. */
@@ -117,8 +127,8 @@ export async function barrier(...sockets) {
 
 /** A promise that names what it waited for when it fails. */
 export function within(what, start) {
-  return new Promise((resolve, reject) => {
-    // Connections keep the process alive while anything is awaited; what nobody awaits may not.
+  const promise = new Promise((resolve, reject) => {
+    // What nobody awaits any more must not keep the process; scenario does while it runs.
     const timer = setTimeout(() => reject(new Error(`no ${what} within ${patience} ms`)), patience).unref();
     const settle = (fn) => (value) => {
       clearTimeout(timer);
@@ -126,4 +136,16 @@ export function within(what, start) {
     };
     start(settle(resolve), settle(reject));
   });
+  promise.catch(() => {}); // a wait that a test does not use may fail; one that it awaits still throws
+  return promise;
+}
+
+/** Fails unless actual is 0, 1, 2 … count-1, and says where it goes wrong: a list of thousands does not. */
+export function assertCounts(actual, count, what) {
+  const wrong = actual.findIndex((value, i) => value !== i);
+  if (wrong >= 0) {
+    const around = actual.slice(Math.max(0, wrong - 3), wrong + 4);
+    assert.fail(`${what}: ${actual[wrong]} came where ${wrong} was due: … ${around.join(", ")} …`);
+  }
+  assert.equal(actual.length, count, `${what}: the last ones are missing, or there are too many`);
 }

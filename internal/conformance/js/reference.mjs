@@ -116,7 +116,7 @@ async function serve(port, options = {}) {
 }
 
 const main = await serve(0);
-const ping = await serve(0, { pingInterval: 300, pingTimeout: 200 });
+const ping = await serve(0, { pingInterval: 300, pingTimeout: 600 });
 let restarting = await serve(0);
 const { port } = restarting;
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NodeWebSocket, NodeXHR } from "socket.io-client";
-import { connected, scenario, upgraded, within } from "./harness.mjs";
+import { ask, assertCounts, connected, scenario, upgraded } from "./harness.mjs";
 
 const upgrades = Number(process.env.SIOKIT_UPGRADES || 1000);
 const inParallel = 32;
@@ -46,10 +46,10 @@ async function chattyUpgrade({ open }, ticksBefore) {
   }
   await moved;
   for (let i = 0; i < 5; i++) tock();
-  const [sent, received] = await within("ack of stop ticks", (resolve) => socket.emit("stop ticks", (...a) => resolve(a)));
+  const [sent, received] = await ask(socket, "stop ticks");
 
-  assert.deepEqual(received, Array.from({ length: tocks }, (_, i) => i), "client to server");
-  assert.deepEqual(ticks, Array.from({ length: sent }, (_, i) => i), "server to client");
+  assertCounts(received, tocks, "client to server");
+  assertCounts(ticks, sent, "server to client");
   return { sent, tocks, bothTransports: transports.size === 2 };
 }
 
