@@ -13,7 +13,7 @@ SOAKRUNS ?= 5
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-run: setup-go ## serve the chat example on ADDR (default 127.0.0.1:5000)
+run: setup-go setup-node ## serve the chat example on ADDR (default 127.0.0.1:5000)
 	@go run ./examples/chat
 
 test: setup check ## everything: formatting, vet, staticcheck, Go tests with -race, JavaScript clients, browser

@@ -1,0 +1,58 @@
+package engineio
+
+import "net/http"
+
+// What tests outside the package may look at.
+
+// NewID makes a session id.
+var NewID = newID
+
+// MaxFragments is the most frames one message may be cut into.
+const MaxFragments = maxFragments
+
+// SessionID is the secret of c.
+func SessionID(c *Conn) string { return c.id }
+
+// Queued is what waits in the outbox of c: bytes and packets.
+func Queued(c *Conn) (bytes, packets int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.outbox.bytes, c.outbox.packets
+}
+
+// Parked reports whether a poll of c is waiting.
+func Parked(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.poll != nil
+}
+
+// Probing reports whether a WebSocket holds the session's place for an upgrade.
+func Probing(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.probing
+}
+
+// Posting reports whether a POST of c is being read.
+func Posting(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.posting != nil
+}
+
+// Timers counts the armed timers of s.
+func Timers(s *Server) int {
+	s.clock.mu.Lock()
+	defer s.clock.mu.Unlock()
+	return len(s.clock.timers)
+}
+
+// OriginAllowed is the verdict of the origin policy on r.
+func OriginAllowed(origins, proxies []string, r *http.Request) (bool, error) {
+	p, err := newOriginPolicy(origins, proxies)
+	if err != nil {
+		return false, err
+	}
+	return p.check(r) == nil, nil
+}
