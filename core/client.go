@@ -29,7 +29,7 @@ type client struct {
 	sockets  []*Socket // one per namespace, also those the server has ended; guarded by mu
 	refused  int       // CONNECTs; guarded by mu
 	closed   bool      // guarded by mu
-	draining bool      // takes no more packets: the server shuts down; guarded by mu
+	draining bool      // takes no more packets but acks: the server shuts down; guarded by mu
 }
 
 // maxRefused is how many refused CONNECTs one connection may cause.
@@ -53,8 +53,8 @@ func (c *client) Receive(data []byte, binary bool) {
 	} else {
 		p, complete, err = c.decoder.Text(data)
 	}
-	if err == nil {
-		err = c.take(p, complete, !binary)
+	if err == nil && (complete || !binary) { // an attachment that is not the last says nothing
+		err = c.take(p, complete)
 	}
 	if err != nil {
 		c.srv.cfg.Logger.Debug("core: closing a connection", "error", err)
@@ -64,10 +64,10 @@ func (c *client) Receive(data []byte, binary bool) {
 
 // take handles a packet, or the header of one whose attachments are still to come. An error
 // closes the connection.
-func (c *client) take(p sio.Packet, complete, header bool) error {
+func (c *client) take(p sio.Packet, complete bool) error {
 	s, known := c.find(p.Namespace)
 	switch {
-	case c.isDraining():
+	case c.ignores(p.Type):
 		return nil
 	case p.Type == sio.Connect:
 		return c.join(p.Namespace, p.Data, known)
@@ -75,10 +75,8 @@ func (c *client) take(p sio.Packet, complete, header bool) error {
 		return nil // in flight while the server ended the socket: not the client's mistake
 	case s == nil || !s.Connected():
 		return errNoNamespace
-	case !complete && header:
-		c.awaitAttachments()
-		return nil
 	case !complete:
+		c.awaitAttachments()
 		return nil
 	}
 	if len(p.Attachments) > 0 {
@@ -156,10 +154,12 @@ func (c *client) find(namespace string) (s *Socket, known bool) {
 	return nil, false
 }
 
-func (c *client) isDraining() bool {
+// ignores reports whether packets of a type are dropped because the connection has ended or the
+// server shuts down. Until then handlers may wait for acks.
+func (c *client) ignores(t sio.Type) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.draining || c.closed
+	return c.closed || c.draining && t != sio.Ack && t != sio.BinaryAck
 }
 
 // forget marks a socket that the server ends.
@@ -231,7 +231,7 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 	c.srv.removeClient(c)
 }
 
-// quiesce makes the client take no more packets and closes it as soon as its handlers are
+// quiesce makes the client take no more packets but acks and closes it as soon as its handlers are
 // through.
 func (c *client) quiesce() {
 	c.mu.Lock()

@@ -20,6 +20,10 @@ var errEarly = &Error{Message: "too much was emitted to a client before it was c
 func (c *client) join(namespace string, auth []byte, known bool) error {
 	ns := c.srv.lookup(namespace)
 	c.mu.Lock()
+	if c.closed || c.draining { // since take looked: nobody would end the socket
+		c.mu.Unlock()
+		return nil
+	}
 	if known && slices.ContainsFunc(c.sockets, func(s *Socket) bool { return s.ns.name == namespace && !s.left }) {
 		c.mu.Unlock()
 		return errTwice
@@ -87,8 +91,8 @@ func (s *Socket) runConnect() {
 			return nil
 		})
 	}
-	if saved := s.saveSession(c); err == nil && saved != nil {
-		err = saved
+	if saved := s.saveSession(c); saved != nil {
+		s.ns.report(c, saved) // OnConnect has accepted the client: refusing it now would cost its OnDisconnect
 	}
 	if err != nil {
 		s.refused(c, err)

@@ -38,7 +38,6 @@ func (q *eventQueue) len() int { return len(q.tasks) - q.head }
 func (q *eventQueue) drop() {
 	clear(q.tasks[q.head:])
 	q.tasks, q.head, q.bytes = q.tasks[:0], 0, 0
-	q.space.Broadcast()
 }
 
 // enqueue hands t to the dispatcher, starting one if there is none. For events it first waits

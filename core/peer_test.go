@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for an event before it fails.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // app is a server under test on a real listener.
 type app struct {
@@ -350,8 +350,12 @@ func (p *peer) kill() {
 		_ = p.ws.Close()
 		return
 	}
+	_ = p.raw("1")
 	p.stop()
 }
+
+// vanish ends a polling connection without a word.
+func (p *peer) vanish() { p.stop() }
 
 // abort resets the TCP connection of a WebSocket.
 func (p *peer) abort() {

@@ -45,7 +45,8 @@ const (
 
 func newSocket(c *client, ns *Namespace, auth []byte) *Socket {
 	s := &Socket{id: newSocketID(), ns: ns, client: c, auth: auth}
-	s.ctx, s.cancel = context.WithCancelCause(c.ctx)
+	// Not a child of c.ctx, whose own cause would win: close ends it, with a *DisconnectError.
+	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(c.ctx))
 	s.queue.space.L = &s.mu
 	return s
 }
@@ -199,6 +200,7 @@ func (s *Socket) close(reason Reason, cause error, farewell *engineio.Message) b
 	if reason == ServerNamespaceDisconnect {
 		s.queue.drop()
 	}
+	s.queue.space.Broadcast() // the reader must not wait for a handler that may never end
 	s.acks.fail()
 	s.mu.Unlock()
 

@@ -145,11 +145,11 @@ func (c *Conn) flushWith(f *flusher) {
 		c.mu.Unlock()
 		if last {
 			// The state stays busy: nobody writes after the close frame.
-			c.srv.spawned.Go(func() { ws.sayGoodbye(farewell) })
+			c.srv.spawned.run(func() { ws.sayGoodbye(farewell) })
 			return
 		}
 		if ws.raw == nil {
-			c.srv.spawned.Go(func() { c.flushBlocking(ws, nil, batch) })
+			c.srv.spawned.run(func() { c.flushBlocking(ws, nil, batch) })
 			return
 		}
 		f.buf, f.again = f.buf[:0], false
@@ -160,12 +160,12 @@ func (c *Conn) flushWith(f *flusher) {
 			}
 			n, again, err := f.raw.write(ws.raw, f.buf)
 			if err != nil {
-				c.srv.spawned.Go(func() { c.Fail(TransportClose, err) }) // Closed must not hold up a worker
+				c.srv.spawned.run(func() { c.Fail(TransportClose, err) }) // Closed must not hold up a worker
 				return
 			}
 			if again {
 				rest := append([]byte(nil), f.buf[n:]...)
-				c.srv.spawned.Go(func() { c.flushBlocking(ws, rest, batch[i+1:], batch[:i+1]...) })
+				c.srv.spawned.run(func() { c.flushBlocking(ws, rest, batch[i+1:], batch[:i+1]...) })
 				return
 			}
 			f.buf = f.buf[:0]

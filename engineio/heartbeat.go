@@ -28,7 +28,7 @@ func (h *heartbeat) fire() {
 			c.srv.clock.reset(&h.timer, graceAfterStall)
 			return
 		}
-		c.srv.spawned.Go(func() { c.Fail(PingTimeout, nil) }) // Closed must not hold up the clock
+		c.srv.spawned.run(func() { c.Fail(PingTimeout, nil) }) // Closed must not hold up the clock
 		return
 	}
 	// While the Receiver blocks, nobody reads the pong: ping again, so that a dead link shows

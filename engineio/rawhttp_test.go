@@ -268,3 +268,13 @@ func (r *rig) alive(t testing.TB, sid string) {
 		return
 	}
 }
+
+func readAnswer(t testing.TB, resp *http.Response) answer {
+	t.Helper()
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(body), resp.Close}
+}

@@ -22,8 +22,8 @@ type Server struct {
 	mu       sync.RWMutex
 	conns    map[string]*Conn // by session id; guarded by mu
 	draining bool             // guarded by mu: no new connections
-	active   sync.WaitGroup   // connections and their readers
-	spawned  sync.WaitGroup   // what workers and the clock hand to goroutines of their own
+	active   tally            // connections and their readers
+	spawned  tally            // what workers and the clock hand to goroutines of their own
 }
 
 // A Receiver takes what one client sends. Its methods are called one after another, and Closed
@@ -187,7 +187,7 @@ func (s *Server) add(c *Conn) bool {
 		return false
 	}
 	s.conns[c.id] = c
-	s.active.Add(1)
+	s.active.add()
 	return true
 }
 
@@ -197,7 +197,7 @@ func (s *Server) remove(c *Conn) {
 	delete(s.conns, c.id)
 	s.mu.Unlock()
 	if found {
-		s.active.Done()
+		s.active.done()
 	}
 }
 
@@ -208,7 +208,7 @@ func (s *Server) hold(c *Conn) bool {
 	if s.conns[c.id] != c {
 		return false
 	}
-	s.active.Add(1) // never from zero: c itself is still counted
+	s.active.add() // never from zero: c itself is still counted
 	return true
 }
 
@@ -246,7 +246,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	gone := make(chan struct{})
 	go func() {
-		s.active.Wait()
+		s.active.wait()
 		close(gone)
 	}()
 	var err error
@@ -261,6 +261,6 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	s.ready.shutdown()
 	s.clock.shutdown()
-	s.spawned.Wait()
+	s.spawned.wait()
 	return err
 }

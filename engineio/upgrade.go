@@ -23,13 +23,13 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) {
 		s.refuse(w, r, unknownSession())
 		return
 	}
-	defer s.active.Done()
+	defer s.active.done()
 	sock, err := c.accept(w, r)
 	if err != nil {
 		c.endProbe(nil)
 		return
 	}
-	s.active.Go(func() { c.runProbe(sock) })
+	s.active.run(func() { c.runProbe(sock) })
 }
 
 // beginProbe takes the session's only place for an upgrade.

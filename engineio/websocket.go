@@ -101,14 +101,14 @@ func (c *Conn) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		c.srv.refuse(w, r, unknownSession())
 		return
 	}
-	defer c.srv.active.Done()
+	defer c.srv.active.done()
 	s, err := c.accept(w, r)
 	if err != nil {
 		c.Fail(TransportError, err)
 		return
 	}
 	c.attach(s)
-	c.srv.active.Go(s.read)
+	c.srv.active.run(s.read)
 }
 
 // attach moves the session to s and writes what is queued. It reports whether the session was
