@@ -73,7 +73,7 @@ func (c *client) take(p sio.Packet, complete bool) error {
 		return c.join(p.Namespace, p.Data, known)
 	case s == nil && known:
 		return nil // in flight while the server ended the socket: not the client's mistake
-	case s == nil || !s.Connected():
+	case s == nil || !s.accepted():
 		return errNoNamespace
 	case !complete:
 		c.awaitAttachments()

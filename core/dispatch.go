@@ -54,14 +54,15 @@ func (s *Socket) enqueue(t task) {
 			return
 		}
 	}
+	if !q.running {
+		q.running = true
+		s.mu.Unlock()
+		s.ns.srv.dispatchers.start(work{s, t})
+		return
+	}
 	q.tasks = append(q.tasks, t)
 	q.bytes += t.bytes
-	start := !q.running
-	q.running = true
 	s.mu.Unlock()
-	if start {
-		s.ns.srv.dispatchers.start(s)
-	}
 }
 
 // next takes the first task; ok is false when the queue is empty and the dispatcher must end.
@@ -92,13 +93,8 @@ func (s *Socket) idle() bool {
 }
 
 // dispatch runs the handlers of one socket, in order, until its queue is empty.
-func (s *Socket) dispatch() {
-	for {
-		t, ok := s.next()
-		if !ok {
-			s.client.quiesced()
-			return
-		}
+func (s *Socket) dispatch(t task) {
+	for ok := true; ok; t, ok = s.next() {
 		switch t.kind {
 		case taskConnect:
 			s.runConnect()
@@ -110,6 +106,7 @@ func (s *Socket) dispatch() {
 			}
 		}
 	}
+	s.client.quiesced()
 }
 
 // runEvent runs the handler of one event and sends its ack.
@@ -145,7 +142,8 @@ func (s *Socket) runEvent(t task) {
 	}
 }
 
-// ack answers an event. With nothing else to do the dispatcher writes it out itself.
+// ack answers an event. When that was the last one queued the dispatcher writes the answers out
+// itself.
 func (s *Socket) ack(c *Context, id int64, args ...any) {
 	m, err := encodeAck(s.ns.name, id, args...)
 	if err != nil {
@@ -161,7 +159,7 @@ func (s *Socket) ack(c *Context, id int64, args ...any) {
 	more := s.queue.len() > 0
 	s.mu.Unlock()
 	if more {
-		_ = s.client.conn.Send(m)
+		_ = s.client.conn.SendSoon(m) // the replies of a burst leave together
 	} else {
 		_ = s.client.conn.SendNow(m)
 	}

@@ -10,34 +10,41 @@ import (
 // growing a new one each time was a quarter of the CPU time of an echo.
 type dispatchers struct {
 	mu      sync.Mutex
-	changed sync.Cond      // on mu: busy or running fell
-	idle    []chan *Socket // goroutines that wait, the last used last; guarded by mu
-	busy    int            // sockets being dispatched; guarded by mu
-	running int            // goroutines; guarded by mu
-	closed  bool           // goroutines do not wait any more; guarded by mu
+	changed sync.Cond   // on mu: busy or running fell
+	idle    []chan work // goroutines that wait, the last used last; guarded by mu
+	busy    int         // sockets being dispatched; guarded by mu
+	running int         // goroutines; guarded by mu
+	closed  bool        // goroutines do not wait any more; guarded by mu
 }
 
 // maxIdleDispatchers is how many goroutines wait for work, for each processor.
 const maxIdleDispatchers = 16
 
-// start dispatches s, which no other goroutine does.
-func (d *dispatchers) start(s *Socket) {
+// work is a socket that nobody dispatches, and its first task.
+type work struct {
+	socket *Socket
+	first  task
+}
+
+// start dispatches w.socket.
+func (d *dispatchers) start(w work) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.busy++
 	if last := len(d.idle) - 1; last >= 0 {
-		d.idle[last] <- s // has room: its goroutine holds nothing
+		d.idle[last] <- w // has room: its goroutine holds nothing
 		d.idle = d.idle[:last]
 		return
 	}
 	d.running++
-	go d.run(s)
+	go d.run(w)
 }
 
-func (d *dispatchers) run(s *Socket) {
-	next := make(chan *Socket, 1)
-	for ok := true; ok; s, ok = <-next {
-		s.dispatch()
+func (d *dispatchers) run(w work) {
+	next := make(chan work, 1)
+	for ok := true; ok; w, ok = <-next {
+		w.socket.dispatch(w.first)
+		w = work{} // a waiting goroutine holds nothing
 		if !d.park(next) {
 			return
 		}
@@ -46,7 +53,7 @@ func (d *dispatchers) run(s *Socket) {
 
 // park says that a socket is through and offers the goroutine for more work. It reports false
 // when the goroutine is to end.
-func (d *dispatchers) park(next chan *Socket) bool {
+func (d *dispatchers) park(next chan work) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.busy--

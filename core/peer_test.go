@@ -86,6 +86,7 @@ type peer struct {
 	mute   chan struct{} // closed: pings are not answered
 	status int           // HTTP status or close code that ended it; read after in is closed
 	bye    bool          // an Engine.IO close packet came; likewise
+	err    error         // of the poll or read that ended it; likewise
 }
 
 // dial performs the Engine.IO handshake. edit may change the handshake's header and query.
@@ -168,6 +169,7 @@ func (p *peer) readWebSocket() {
 	for {
 		kind, data, err := p.ws.ReadMessage()
 		if err != nil {
+			p.err = err
 			var closed *websocket.CloseError
 			if errors.As(err, &closed) {
 				p.status = closed.Code
@@ -193,7 +195,7 @@ func (p *peer) poll(ctx context.Context) {
 	for {
 		status, body, err := p.do(ctx, http.MethodGet, p.url, "")
 		if err != nil || status != http.StatusOK {
-			p.status = status
+			p.status, p.err = status, errors.Join(err, errors.New(body))
 			return
 		}
 		for packet := range strings.SplitSeq(body, "\x1e") {
@@ -281,6 +283,9 @@ func (p *peer) next() (m message, ok bool) {
 	p.t.Helper()
 	select {
 	case m, ok = <-p.in:
+		if !ok {
+			p.t.Logf("the connection has ended: %d %v", p.status, p.err)
+		}
 		return m, ok
 	case <-time.After(patience):
 		p.t.Fatal("waited in vain for a message")
@@ -320,7 +325,7 @@ func (p *peer) join(namespace, auth string) string {
 	m, ok := p.next()
 	sid := socketID.FindStringSubmatch(m.text)
 	if !ok || sid == nil || !strings.HasPrefix(m.text, prefix[1:]) {
-		p.t.Fatalf("CONNECT to %s was answered with %q", namespace, m.text)
+		p.t.Fatalf("CONNECT to %s was answered with %q (open: %t)", namespace, m.text, ok)
 	}
 	return sid[1]
 }

@@ -184,6 +184,17 @@ func (s *Socket) accept() {
 	batch.Done()
 }
 
+// accepted is Connected as its client sees it: a client that has read the CONNECT reply may send
+// before accept, which holds mu, has come to an end.
+func (s *Socket) accepted() bool {
+	if s.Connected() {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.Connected()
+}
+
 // close ends the socket, once: it is unreachable, waits for no ack, and its disconnect handlers
 // are queued behind the events that arrived before. farewell is sent to the client last. It
 // reports whether the socket was open.

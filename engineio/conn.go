@@ -31,7 +31,8 @@ type Conn struct {
 	probing bool                     // an upgrade request holds the session's only place; guarded by mu
 	noops   bool                     // the probe arrived: release polls; guarded by mu
 	poll    *poll                    // the parked GET; guarded by mu
-	posting *http.ResponseController // of the POST that is being read; guarded by mu
+	posting bool                     // a POST is being read or taken; guarded by mu
+	body    *http.ResponseController // of the POST whose body is still being read; guarded by mu
 	outbox  outbox                   // guarded by mu
 }
 
@@ -155,8 +156,8 @@ func (c *Conn) cut() {
 	c.wakePollLocked()
 	ws, probe := c.ws, c.probe
 	c.outbox.dropLocked()
-	if c.posting != nil {
-		_ = c.posting.SetReadDeadline(time.Now()) // its body has no session to go to
+	if c.body != nil {
+		_ = c.body.SetReadDeadline(time.Now()) // its body has no session to go to
 	}
 	c.mu.Unlock()
 	c.srv.clock.stop(&c.closing)

@@ -38,7 +38,7 @@ func Probing(c *Conn) bool {
 func Posting(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.posting != nil
+	return c.posting
 }
 
 // Timers counts the armed timers of s.

@@ -144,8 +144,7 @@ func (c *Conn) flushWith(f *flusher) {
 		farewell := c.outbox.farewell
 		c.mu.Unlock()
 		if last {
-			// The state stays busy: nobody writes after the close frame.
-			c.srv.spawned.run(func() { ws.sayGoodbye(farewell) })
+			c.sayLast(ws, farewell, f) // the state stays busy: nobody writes after the close frame
 			return
 		}
 		if ws.raw == nil {
@@ -174,6 +173,19 @@ func (c *Conn) flushWith(f *flusher) {
 		c.outbox.wroteLocked(batch)
 		c.mu.Unlock()
 	}
+}
+
+// sayLast writes the close frame, if that does not block.
+func (c *Conn) sayLast(ws *socket, farewell []byte, f *flusher) {
+	if ws.raw == nil {
+		c.srv.spawned.run(func() { ws.sayGoodbye(farewell) })
+		return
+	}
+	if _, again, err := f.raw.write(ws.raw, ws.lastFrame(farewell)); again || err != nil {
+		c.cut() // the peer reads no more
+		return
+	}
+	ws.leave(&ws.saidBye)
 }
 
 // flushBlocking is the flusher of one connection that would block, or that has no non-blocking

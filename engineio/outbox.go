@@ -17,6 +17,7 @@ type outbox struct {
 	bytes    int        // queued and not yet written
 	packets  int
 	flush    flushState
+	held     bool   // in Server.held: written soon even if nothing follows
 	farewell []byte // WebSocket close frame to send last; default 1000 or 1001
 }
 
@@ -36,6 +37,13 @@ func (o *outbox) scheduleLocked() bool {
 	}
 	o.flush = flushReady
 	return true
+}
+
+// prependLocked puts m before everything else.
+func (o *outbox) prependLocked(m *Message) {
+	o.queue = append([]*Message{m}, o.queue...)
+	o.bytes += m.size
+	o.packets += m.packets()
 }
 
 // takeLocked empties the queue. The bytes count until wroteLocked.
@@ -73,12 +81,16 @@ func (o *outbox) admits(m *Message, maxBytes, maxPackets int) bool {
 	return o.bytes == 0 || o.bytes+m.size <= maxBytes && o.packets+m.packets() <= maxPackets
 }
 
+func (o *outbox) appendLocked(m *Message) {
+	o.queue = append(o.queue, m)
+	o.bytes += m.size
+	o.packets += m.packets()
+}
+
 // queueLocked appends m, wakes a parked poll, and reports whether the caller must put c in the
 // ready list once it has released c.mu.
 func (c *Conn) queueLocked(m *Message) bool {
-	c.outbox.queue = append(c.outbox.queue, m)
-	c.outbox.bytes += m.size
-	c.outbox.packets += m.packets()
+	c.outbox.appendLocked(m)
 	if c.ws == nil {
 		c.wakePollLocked()
 		return false
@@ -97,13 +109,20 @@ func (c *Conn) push(m *Message) {
 func (c *Conn) offer(m *Message) (ready bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state != stateOpen {
-		return false, ErrClosed
-	}
-	if !c.outbox.admits(m, c.srv.cfg.OutboxBytes, c.srv.cfg.OutboxPackets) {
-		return false, ErrSlowConsumer
+	if err := c.admitLocked(m); err != nil {
+		return false, err
 	}
 	return c.queueLocked(m), nil
+}
+
+func (c *Conn) admitLocked(m *Message) error {
+	if c.state != stateOpen {
+		return ErrClosed
+	}
+	if !c.outbox.admits(m, c.srv.cfg.OutboxBytes, c.srv.cfg.OutboxPackets) {
+		return ErrSlowConsumer
+	}
+	return nil
 }
 
 // Send queues m and returns. It never writes and never waits for the client. ErrSlowConsumer

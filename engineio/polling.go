@@ -132,6 +132,9 @@ func (c *Conn) pollAbortedLocked(w http.ResponseWriter, r *http.Request) {
 // writePayload writes and flushes, so that an error shows. The client must make progress as on
 // a WebSocket: it may not hold the answer, and this goroutine, for ever.
 func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []byte) error {
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		return errAborted
+	}
 	abandonBody(w, r)
 	rc := http.NewResponseController(w)
 	h := w.Header()
@@ -160,9 +163,6 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	}
 	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
-	}
-	if errors.Is(r.Context().Err(), context.Canceled) {
-		return errAborted
 	}
 	return nil
 }
@@ -200,7 +200,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 		c.srv.refuse(w, r, badRequest("the session already has a POST under way"))
 		return
 	}
-	body, refusal := c.readBody(w, r)
+	body, refusal := c.readBody(r)
 	if refusal != nil {
 		body.release()
 		c.endPost()
@@ -224,17 +224,17 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 func (c *Conn) beginPost(w http.ResponseWriter) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.posting != nil {
+	if c.posting {
 		return false
 	}
-	c.posting = http.NewResponseController(w)
-	_ = c.posting.SetReadDeadline(time.Now().Add(c.srv.cfg.BodyTimeout))
+	c.posting, c.body = true, http.NewResponseController(w)
+	_ = c.body.SetReadDeadline(time.Now().Add(c.srv.cfg.BodyTimeout))
 	return true
 }
 
 func (c *Conn) endPost() {
 	c.mu.Lock()
-	c.posting = nil
+	c.posting, c.body = false, nil
 	c.mu.Unlock()
 }
 
@@ -244,7 +244,7 @@ func (s *Server) tooLarge(n int64) *Error {
 }
 
 // readBody reads at most MaxPayload bytes within BodyTimeout.
-func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) (*buffer, *Error) {
+func (c *Conn) readBody(r *http.Request) (*buffer, *Error) {
 	body := borrowBuffer()
 	err := body.readFrom(io.LimitReader(r.Body, c.srv.cfg.MaxPayload+1))
 	switch {
@@ -259,7 +259,10 @@ func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) (*buffer, *Error
 	case err != nil:
 		return body, badRequest("the body ended early: " + err.Error())
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	c.mu.Lock()
+	_ = c.body.SetReadDeadline(time.Time{})
+	c.body = nil
+	c.mu.Unlock()
 	return body, nil
 }
 

@@ -17,6 +17,7 @@ type Server struct {
 	cfg   Config
 	clock *clock
 	ready *readyList
+	held  holdList
 	stats counters
 
 	mu       sync.RWMutex
@@ -58,6 +59,7 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, clock: newClock(), conns: make(map[string]*Conn)}
 	s.ready = newReadyList()
+	s.held.init(s)
 	return s, nil
 }
 

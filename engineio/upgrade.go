@@ -24,7 +24,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) {
 		return
 	}
 	defer s.active.done()
-	sock, err := c.accept(w, r)
+	sock, err := c.accept(w, r, false)
 	if err != nil {
 		c.endProbe(nil)
 		return

@@ -29,9 +29,12 @@ type socket struct {
 	reader   rawReader // of raw; owned by the reader
 	conn     *Conn
 	live     atomic.Bool // the session is on this socket: writes go through the outbox
+	hold     bool        // keep the handshake's response, to be written together with OPEN
+	response []byte      // what hold kept; owned by the handshake
 
 	closeFrame []byte        // what gorilla wants to say last; owned by the reader
 	guard      fragmentGuard // owned by the reader
+	payload    guardedReader // of the message being read; owned by the reader
 
 	mu       sync.Mutex
 	readDone bool // guarded by mu
@@ -48,9 +51,10 @@ var upgrader = websocket.Upgrader{
 // any control frame. Reading ahead is rawReader's business.
 const readBuffer = 128
 
-// accept switches the request to the WebSocket protocol. On failure it has answered.
-func (c *Conn) accept(w http.ResponseWriter, r *http.Request) (*socket, error) {
-	s := &socket{conn: c}
+// accept switches the request to the WebSocket protocol. On failure it has answered. With hold
+// the response is written by attach, in one call with what is queued.
+func (c *Conn) accept(w http.ResponseWriter, r *http.Request, hold bool) (*socket, error) {
+	s := &socket{conn: c, hold: hold}
 	up := upgrader
 	up.Error = func(w http.ResponseWriter, r *http.Request, _ int, reason error) {
 		c.srv.refuse(w, r, badRequest(reason.Error()))
@@ -102,7 +106,7 @@ func (c *Conn) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer c.srv.active.done()
-	s, err := c.accept(w, r)
+	s, err := c.accept(w, r, true)
 	if err != nil {
 		c.Fail(TransportError, err)
 		return
@@ -123,6 +127,10 @@ func (c *Conn) attach(s *socket) bool {
 	}
 	c.ws, c.probe, c.probing, c.noops = s, nil, false, false
 	c.wakePollLocked()
+	if s.response != nil {
+		c.outbox.prependLocked(rawFrame(s.response))
+		s.response = nil
+	}
 	ready := (len(c.outbox.queue) > 0 || c.state == stateClosing) && c.outbox.scheduleLocked()
 	c.mu.Unlock()
 	if ready {
@@ -135,6 +143,10 @@ func (c *Conn) attach(s *socket) bool {
 // whole control frame.
 func (s *socket) Write(p []byte) (int, error) {
 	if !s.live.Load() {
+		if s.hold {
+			s.response = append(s.response, p...)
+			return len(p), nil
+		}
 		return s.nc.Write(p)
 	}
 	frame := append([]byte(nil), p...)
@@ -203,7 +215,8 @@ func (s *socket) next() (binary bool, buf *buffer, err error) {
 	}
 	buf = borrowBuffer()
 	s.guard.begin()
-	err = buf.readFrom(guardedReader{r, &s.guard})
+	s.payload = guardedReader{r, &s.guard}
+	err = buf.readFrom(&s.payload)
 	s.guard.end()
 	if err == nil && typ == websocket.TextMessage && !utf8.Valid(buf.b) {
 		s.closeFrame = closeFrame(websocket.CloseInvalidFramePayloadData)
@@ -246,13 +259,18 @@ func (s *socket) readFailed(err error) {
 	s.leave(&s.readDone)
 }
 
-// sayGoodbye writes the last frame. The peer answers with its own close frame or is cut off.
-func (s *socket) sayGoodbye(frame []byte) {
-	if frame == nil {
-		frame = closeFrame(closeCode(s.conn.reason()))
+// lastFrame is the close frame that the session ends with.
+func (s *socket) lastFrame(farewell []byte) []byte {
+	if farewell != nil {
+		return farewell
 	}
+	return closeFrame(closeCode(s.conn.reason()))
+}
+
+// sayGoodbye writes the last frame. The peer answers with its own close frame or is cut off.
+func (s *socket) sayGoodbye(farewell []byte) {
 	_ = s.nc.SetWriteDeadline(time.Now().Add(s.conn.srv.cfg.WriteTimeout))
-	_, _ = s.nc.Write(frame)
+	_, _ = s.nc.Write(s.lastFrame(farewell))
 	s.leave(&s.saidBye)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -20,12 +21,16 @@ import (
 func runNodeTests(t *testing.T, name string, files, env []string) {
 	t.Helper()
 	args := append([]string{"--test", "--test-reporter=spec", "--test-reporter-destination=stdout"}, files...)
-	report, err := runNode(t, args, env)
+	log := io.Discard
 	if dir := os.Getenv("SIOKIT_RESULTS"); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, "node-"+name+".txt"), report, 0o644); err != nil {
-			t.Error(err)
+		file, err := os.Create(filepath.Join(dir, "node-"+name+".txt"))
+		if err != nil {
+			t.Fatal(err)
 		}
+		defer file.Close()
+		log = file
 	}
+	report, err := runNode(t, args, env, log)
 	counts := map[string]string{}
 	for _, found := range regexp.MustCompile(`(?m)^ℹ (\w+) (\d+)`).FindAllSubmatch(report, -1) {
 		counts[string(found[1])] = string(found[2])
@@ -48,8 +53,9 @@ func failures(report []byte) []byte {
 	return report[max(0, len(report)-8<<10):]
 }
 
-// runNode runs node until it ends by itself, or the test's time is nearly over.
-func runNode(t *testing.T, args, env []string) (output []byte, err error) {
+// runNode runs node until it ends by itself, or the test's time is nearly over. What node prints goes
+// to log as it comes.
+func runNode(t *testing.T, args, env []string, log io.Writer) (output []byte, err error) {
 	t.Helper()
 	node := needNode(t)
 	ctx := t.Context()
@@ -63,7 +69,11 @@ func runNode(t *testing.T, args, env []string) (output []byte, err error) {
 	// On an interrupt the runner ends its children and says which tests were running.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
-	return cmd.CombinedOutput()
+	var printed bytes.Buffer
+	cmd.Stdout = io.MultiWriter(&printed, log)
+	cmd.Stderr = cmd.Stdout
+	err = cmd.Run()
+	return printed.Bytes(), err
 }
 
 // needNode returns node's path. A machine without it fails, because skipping would look like passing.

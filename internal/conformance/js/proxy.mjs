@@ -13,10 +13,7 @@ export async function proxyTo(url) {
     for (const [from, to] of [[client, upstream], [upstream, client]]) {
       from.on("data", (bytes) => frozen || to.write(bytes));
       from.on("error", () => {});
-      from.on("close", () => {
-        links.delete(link);
-        if (!frozen) to.destroy();
-      });
+      from.on("close", () => frozen || to.destroy());
     }
   });
   await new Promise((ok) => server.listen(0, "127.0.0.1", ok));

@@ -1,0 +1,29 @@
+package core
+
+// PendingAcks is how many Calls wait on the socket.
+func (s *Socket) PendingAcks() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.acks.pending)
+}
+
+// RoomCount is how many rooms the namespace holds, without the sockets' own.
+func (ns *Namespace) RoomCount() int {
+	ns.mu.RLock()
+	defer ns.mu.RUnlock()
+	return len(ns.rooms)
+}
+
+// Clients is how many connections the server knows.
+func (s *Server) Clients() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.clients)
+}
+
+// QueuedEvents is how many events wait for the socket's handlers.
+func (s *Socket) QueuedEvents() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue.len()
+}

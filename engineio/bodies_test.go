@@ -1,0 +1,75 @@
+package engineio_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/siokit/siokit/engineio"
+)
+
+// V-06, CVE-2026-59725 in its Go form: net/http waits for ever for the rest of a body it has
+// answered already, and keeps a goroutine and a descriptor for each.
+func TestRefusedBodiesHoldNothing(t *testing.T) {
+	const n = 200
+	for _, row := range []struct {
+		id, method, header string
+		unknown            bool // the sid
+		status             int
+		survives           bool // the session
+	}{
+		{"octet-stream", "POST", "Content-Type: application/octet-stream\r\nContent-Length: 100", false, 400, false},
+		{"chunked", "POST", "Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked", false, 400, false},
+		{"Expect", "POST", "Content-Type: application/octet-stream\r\nContent-Length: 100\r\nExpect: 100-continue", false, 400, false},
+		{"413", "POST", "Content-Length: 2000000", false, 413, true},
+		{"413 below the drain limit of net/http", "POST", "Content-Length: 200000", false, 413, true},
+		{"413 Expect", "POST", "Content-Length: 2000000\r\nExpect: 100-continue", false, 413, true},
+		{"415", "POST", "Content-Encoding: gzip\r\nContent-Length: 100", false, 415, true},
+		{"unknown session", "POST", "Content-Length: 100", true, 400, true},
+		{"unknown session, chunked", "POST", "Transfer-Encoding: chunked", true, 400, true},
+		{"PUT", "PUT", "Content-Length: 100", false, 400, true},
+		{"foreign origin", "POST", "Content-Length: 100\r\nOrigin: http://evil.test", false, 403, true},
+	} {
+		t.Run("V-06 "+row.id, func(t *testing.T) {
+			r := serve(t, engineio.Config{MaxPayload: 100_000})
+			sids := make([]string, n)
+			for i := range sids {
+				sids[i], _ = r.open(t)
+			}
+			r.client.CloseIdleConnections()
+			eventually(t, "idle connections are gone", func() bool { return runtime.NumGoroutine() < 50 })
+			base := runtime.NumGoroutine()
+			wires := make([]*wire, n)
+			for i := range wires {
+				wires[i] = r.dial(t)
+				sid := sids[i]
+				if row.unknown {
+					sid = "nope"
+				}
+				within(t, 100*time.Millisecond, "the answer", func() {
+					wires[i].put(fmt.Sprintf("%s /?%s&sid=%s HTTP/1.1\r\nHost: app.test\r\n%s\r\n\r\n", row.method, polling, sid, row.header))
+					if a := wires[i].answer(row.method); a.status != row.status || !a.close {
+						t.Fatalf("%d %s, Connection: close is %t", a.status, a.body, a.close)
+					}
+				})
+			}
+			within(t, time.Second, "hanging up", func() {
+				for _, w := range wires {
+					w.wantEOF()
+				}
+			})
+			goroutines(t, base+2) // with every client still open
+			want := 0
+			if row.survives {
+				want = n
+			}
+			if got := r.srv.Stats().Connections; got != want {
+				t.Errorf("%d sessions, want %d", got, want)
+			}
+			if row.survives {
+				r.alive(t, sids[0])
+			}
+		})
+	}
+}
