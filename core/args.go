@@ -68,6 +68,24 @@ func (in *Args4[A, B, C, D]) fields() []any {
 	return []any{&in.A, &in.B, &in.C, &in.D}
 }
 
+// several is implemented by the types above that hold more than one argument.
+type several interface{ values() []any }
+
+func (in Args2[A, B]) values() []any       { return []any{in.A, in.B} }
+func (in Args3[A, B, C]) values() []any    { return []any{in.A, in.B, in.C} }
+func (in Args4[A, B, C, D]) values() []any { return []any{in.A, in.B, in.C, in.D} }
+
+// spread returns the arguments of an ack whose handler returned out.
+func spread(out any) []any {
+	switch out := out.(type) {
+	case several:
+		return out.values()
+	case None:
+		return nil
+	}
+	return []any{out}
+}
+
 // An ArgumentError says that what a client sent does not fit the handler. The client's ack gets
 // code "bad_arguments" and a text without Go types.
 type ArgumentError struct {

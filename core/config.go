@@ -137,7 +137,7 @@ func (cfg *Config) validate() error {
 			return fmt.Errorf("core: %s must be at least 1, got %d", f.name, f.got)
 		}
 	}
-	if strings.Trim(cfg.Path, "/") == "" || strings.Contains(cfg.Path, "//") {
+	if strings.Trim(cfg.Path, "/") == "" || cfg.Path[0] != '/' || strings.Contains(cfg.Path, "//") {
 		return fmt.Errorf("core: Path must be like \"/socket.io/\", got %q", cfg.Path)
 	}
 	if slices.Contains(cfg.Origins, "*") && (cfg.Sessions != nil || cfg.Authenticate != nil) {

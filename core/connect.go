@@ -48,9 +48,17 @@ func (c *client) join(namespace string, auth []byte, known bool) error {
 
 // refuse answers a CONNECT with CONNECT_ERROR. An error means that it was one too many.
 func (c *client) refuse(namespace string, cause error) error {
-	message, data := refusal(cause)
-	packet, err := sio.AppendConnectError(make([]byte, engineio.Headroom, 128), namespace, message, data)
-	if err != nil { // the data cannot be encoded
+	message, packet := internalError, []byte(nil)
+	err := protect(func() (err error) { // ClientError and MarshalJSON are the user's
+		var data any
+		message, data = refusal(cause)
+		packet, err = sio.AppendConnectError(make([]byte, engineio.Headroom, 128), namespace, message, data)
+		return err
+	})
+	if err != nil {
+		if isPanic(err) {
+			c.srv.panics.Add(1)
+		}
 		c.srv.cfg.Logger.Error("core: a refusal's data cannot be encoded", "namespace", clip(namespace), "error", err)
 		packet, err = sio.AppendConnectError(make([]byte, engineio.Headroom, 128), namespace, message, nil)
 		if err != nil {

@@ -1,8 +1,10 @@
 package core
 
 import (
+	"cmp"
 	"sync"
 
+	"github.com/siokit/siokit/engineio"
 	"github.com/siokit/siokit/wire/sio"
 )
 
@@ -123,32 +125,34 @@ func (s *Socket) runEvent(t task) {
 		out, answered, err = h.run(c, t.args)
 		return err
 	})
-	if saved := s.saveSession(c); err == nil && saved != nil {
-		err = saved
-	}
 	if err != nil {
 		s.ns.report(c, err)
+	}
+	if saved := s.saveSession(c); saved != nil {
+		s.ns.report(c, saved)
+		err = cmp.Or(err, saved)
 	}
 	if t.id == noAck || isPanic(err) {
 		return // a panicking handler leaves its ack unanswered
 	}
-	switch {
-	case err != nil:
-		s.ack(c, t.id, errorAck(err))
-	case answered:
-		s.ack(c, t.id, out)
-	default:
-		s.ack(c, t.id)
+	if answered && err == nil {
+		s.ack(c, t.id, nil, spread(out)...)
+	} else {
+		s.ack(c, t.id, err)
 	}
 }
 
 // ack answers an event. When that was the last one queued the dispatcher writes the answers out
 // itself.
-func (s *Socket) ack(c *Context, id int64, args ...any) {
-	m, err := encodeAck(s.ns.name, id, args...)
+// The answer to a handler that failed is made of its error.
+func (s *Socket) ack(c *Context, id int64, failed error, args ...any) {
+	m, err := encodeAnswer(s.ns.name, id, failed, args)
 	if err != nil {
 		s.ns.report(c, err)
-		if m, err = encodeAck(s.ns.name, id, errorAck(err)); err != nil {
+		if isPanic(err) {
+			return
+		}
+		if m, err = encodeAnswer(s.ns.name, id, err, nil); err != nil {
 			return
 		}
 	}
@@ -163,6 +167,18 @@ func (s *Socket) ack(c *Context, id int64, args ...any) {
 	} else {
 		_ = s.client.conn.SendNow(m)
 	}
+}
+
+// encodeAnswer guards against what encoding calls of the user's: MarshalJSON and ClientError.
+func encodeAnswer(ns string, id int64, failed error, args []any) (m *engineio.Message, err error) {
+	err = protect(func() (err error) {
+		if failed != nil {
+			args = []any{errorAck(failed)}
+		}
+		m, err = encodeAck(ns, id, args...)
+		return err
+	})
+	return m, err
 }
 
 func (s *Socket) saveSession(c *Context) error {

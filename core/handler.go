@@ -52,7 +52,8 @@ func On[In any](r Registrar, event string, h func(c *Context, in In) error) {
 	})
 }
 
-// OnCall is On for a handler with an answer: Out is the argument of the client's ack.
+// OnCall is On for a handler with an answer: Out is the argument of the client's ack, and Args2
+// to Args4 several, None none.
 func OnCall[In, Out any](r Registrar, event string, h func(c *Context, in In) (Out, error)) {
 	register(r, event, h == nil, func(c *Context, args sio.Args) (any, bool, error) {
 		var in In

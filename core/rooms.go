@@ -100,6 +100,9 @@ func (s *Socket) Join(rooms ...string) error {
 		s.rooms = make(map[string]struct{}, len(rooms))
 	}
 	for _, name := range rooms {
+		if name == s.id {
+			continue // it is in that one always
+		}
 		s.rooms[name] = struct{}{}
 		if s.registered {
 			s.ns.joinLocked(s, name)

@@ -112,8 +112,9 @@ func TestRoomsOfOneSocket(t *testing.T) {
 	if err := s.Join("a", ""); err == nil || s.InRoom("a") {
 		t.Errorf("the empty room was joined: %v", err)
 	}
+	s.Leave(sid)
 	_ = s.Join("a", "b", "a", sid)
-	s.Leave("b", "never joined", sid)
+	s.Leave("b", "never joined")
 	_ = a.To("b").Emit("no")
 	_ = a.To(sid).Emit("yes")
 	p.want(`2["yes"]`)

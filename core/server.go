@@ -88,6 +88,12 @@ func (s *Server) namespaceNames() []string {
 // accept opens a connection: the hooks of Config run here, on the handshake request.
 func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver, error) {
 	c := &client{srv: s, conn: conn, handshake: newHandshake(r), decoder: sio.NewDecoder(sio.FromClient, nil)}
+	defer func() {
+		if v := recover(); v != nil { // http.ErrAbortHandler, for net/http to see
+			conn.Fail(engineio.ForcedClose, nil)
+			panic(v)
+		}
+	}()
 	err := protectHTTP(func() (err error) {
 		if s.cfg.AllowRequest != nil {
 			if err := s.cfg.AllowRequest(r); err != nil {
@@ -204,10 +210,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	quiet := wait(ctx, s.dispatchers.wait)
 	err := s.engine.Shutdown(ctx)
-	if quiet == nil {
-		quiet = wait(ctx, s.dispatchers.close) // after the disconnect handlers
-	}
-	return cmp.Or(err, quiet)
+	closed := wait(ctx, s.dispatchers.close) // after the disconnect handlers
+	return cmp.Or(err, quiet, closed)
 }
 
 // wait runs f, which waits for something, until ctx ends.

@@ -98,7 +98,8 @@ func (s *Socket) To(rooms ...string) Broadcast {
 func (s *Socket) Broadcast() Broadcast { return Broadcast{ns: s.ns, all: true, sender: s} }
 
 // Disconnect makes the client leave the namespace, with reason ServerNamespaceDisconnect. The
-// client is told, and the official clients then do not reconnect by themselves.
+// client is told, and the official clients then do not reconnect by themselves. In middleware
+// and in OnConnect it refuses the client.
 func (s *Socket) Disconnect() { s.leave(nil) }
 
 // DisconnectAll makes the client leave all its namespaces and closes the connection, once what
@@ -109,10 +110,20 @@ func (s *Socket) DisconnectAll() { s.client.disconnect(nil) }
 func (s *Socket) leave(cause error) {
 	s.client.forget(s)
 	packet := sio.AppendDisconnect(make([]byte, engineio.Headroom, engineio.Headroom+len(s.ns.name)+2), s.ns.name)
-	if s.close(ServerNamespaceDisconnect, cause, engineio.NewMessage(packet)) {
-		s.client.vacated()
+	was, open := s.end(ServerNamespaceDisconnect, cause, engineio.NewMessage(packet))
+	if !open {
+		return
 	}
+	if was == socketConnecting { // the client waits for an answer
+		if err := s.client.refuse(s.ns.name, errSentAway); err != nil {
+			s.client.conn.CloseBecause(engineio.ForcedClose, err)
+			return
+		}
+	}
+	s.client.vacated()
 }
+
+var errSentAway = &ConnectError{Message: "disconnected by the server"}
 
 // send queues m for the client, behind the CONNECT reply if that is still to come.
 func (s *Socket) send(m *engineio.Message) error {
@@ -199,11 +210,17 @@ func (s *Socket) accepted() bool {
 // are queued behind the events that arrived before. farewell is sent to the client last. It
 // reports whether the socket was open.
 func (s *Socket) close(reason Reason, cause error, farewell *engineio.Message) bool {
+	_, open := s.end(reason, cause, farewell)
+	return open
+}
+
+// end is close for those who need to know the state before.
+func (s *Socket) end(reason Reason, cause error, farewell *engineio.Message) (was int32, open bool) {
 	s.mu.Lock()
-	was := s.state.Load()
+	was = s.state.Load()
 	if was == socketClosed {
 		s.mu.Unlock()
-		return false
+		return was, false
 	}
 	s.state.Store(socketClosed)
 	s.reason = reason
@@ -221,5 +238,5 @@ func (s *Socket) close(reason Reason, cause error, farewell *engineio.Message) b
 		_ = s.client.conn.Send(farewell)
 	}
 	s.enqueue(task{kind: taskDisconnect})
-	return true
+	return was, true
 }

@@ -55,26 +55,31 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	payload, packets, closing := borrowBuffer(), 0, c.state != stateOpen
+	var batch []*Message
 	if c.ws == nil { // else what is queued is the WebSocket's
-		batch := c.outbox.takeLocked()
-		for _, m := range batch {
-			payload.b = m.appendPayload(payload.b)
-			packets += m.packets()
-		}
-		c.outbox.wroteLocked(batch)
+		batch = c.outbox.takeLocked()
 	}
 	upgraded := c.ws != nil
+	last := c.state != stateOpen && !upgraded && len(batch) == 0
 	c.mu.Unlock()
 
+	payload := borrowBuffer()
+	packets := 0
+	for _, m := range batch {
+		payload.b = m.appendPayload(payload.b)
+		packets += m.packets()
+	}
 	switch {
-	case closing && !upgraded:
+	case last: // alone: clients act on a close at once, but on messages only a moment later
 		payload.b = control(eio.Close, "").appendPayload(payload.b)
-	case len(payload.b) == 0:
+	case len(batch) == 0:
 		payload.b = noopMessage.appendPayload(payload.b)
 	}
 	err := c.writePayload(w, r, payload.b)
 	payload.release()
+	c.mu.Lock()
+	c.outbox.wroteLocked(batch)
+	c.mu.Unlock()
 	switch {
 	case upgraded: // whatever became of this answer, the session is elsewhere
 	case err != nil:
@@ -84,7 +89,7 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 			reason = SlowConsumer
 		}
 		c.Fail(reason, err)
-	case closing:
+	case last:
 		c.cut()
 	}
 }

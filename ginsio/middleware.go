@@ -40,6 +40,7 @@ func Middleware(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 type writer struct {
 	gin.ResponseWriter
 	inner http.ResponseWriter
+	begun bool // inner has been told the status
 }
 
 // Unwrap lets http.ResponseController reach the connection.
@@ -47,20 +48,30 @@ func (w *writer) Unwrap() http.ResponseWriter { return w.inner }
 
 func (w *writer) Header() http.Header { return w.inner.Header() }
 
-func (w *writer) Write(p []byte) (int, error) { return w.inner.Write(p) }
+func (w *writer) Write(p []byte) (int, error) {
+	w.begin()
+	return w.inner.Write(p)
+}
 
-func (w *writer) WriteString(s string) (int, error) { return w.inner.Write([]byte(s)) }
+func (w *writer) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
 
 // WriteHeader is inherited: gin only notes the status, and handlers may still change the session.
 
 // WriteHeaderNow is where the header really goes out.
 func (w *writer) WriteHeaderNow() {
-	if !w.Written() {
-		w.inner.WriteHeader(w.Status())
-	}
+	w.begin()
 	w.ResponseWriter.WriteHeaderNow()
 }
 
+// begin gives inner the status that gin has noted, before the first byte.
+func (w *writer) begin() {
+	if !w.begun && !w.Written() {
+		w.inner.WriteHeader(w.Status())
+	}
+	w.begun = true
+}
+
 func (w *writer) Flush() {
+	w.begin()
 	_ = http.NewResponseController(w.inner).Flush()
 }

@@ -34,7 +34,8 @@ func Handler(srv *core.Server) gin.HandlerFunc {
 }
 
 // isHandshake spares the later requests of a connection the copying: only the handshake's
-// values are kept.
+// values are kept. It must agree with engineio on what a handshake is, or the socket would miss
+// gin's values; other parameters may end in "sid".
 func isHandshake(r *http.Request) bool {
-	return !strings.Contains(r.URL.RawQuery, "sid=")
+	return !strings.Contains(r.URL.RawQuery, "sid=") || r.URL.Query().Get("sid") == ""
 }

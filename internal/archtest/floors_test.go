@@ -20,6 +20,7 @@ var floors = map[string]int{
 
 	"ginsio": 3,
 
+	"docs":                        4,
 	"examples/chat":               4,
 	"internal/archtest":           4,
 	"internal/bench":              4,

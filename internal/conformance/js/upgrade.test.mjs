@@ -38,7 +38,8 @@ async function chattyUpgrade({ open }, ticksBefore) {
   await connected(socket);
   socket.emit("start ticks");
   let switched = false;
-  const moved = upgraded(socket).then(() => (switched = true));
+  const moved = upgraded(socket).finally(() => (switched = true)); // also when it fails
+  moved.catch(() => {}); // thrown below
   while (!switched) {
     tock();
     await new Promise(setImmediate);

@@ -1,0 +1,323 @@
+package engineio_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/eio"
+)
+
+// A ledger checks what one side receives: numbers in strict order, each header directly followed
+// by its attachments.
+type ledger struct {
+	mu   sync.Mutex
+	next map[string]int // by sender; guarded by mu
+	head string         // whose attachments are due: "sender:number"; guarded by mu
+	due  int            // how many; guarded by mu
+	got  int            // whole messages; guarded by mu
+	err  error          // the first mistake; guarded by mu
+	more chan struct{}
+}
+
+func newLedger() *ledger {
+	return &ledger{next: make(map[string]int), more: make(chan struct{}, 1)}
+}
+
+// entry is the text of a message "sender:number:attachments", and its attachments.
+func entry(sender string, n, attachments int) (string, [][]byte) {
+	var list [][]byte
+	for i := range attachments {
+		list = append(list, fmt.Appendf(nil, "%s:%d#%d", sender, n, i))
+	}
+	return fmt.Sprintf("%s:%d:%d", sender, n, attachments), list
+}
+
+func (l *ledger) take(data string, binary bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fail := func(format string, args ...any) {
+		if l.err == nil {
+			l.err = fmt.Errorf(format, args...)
+		}
+	}
+	defer func() {
+		select {
+		case l.more <- struct{}{}:
+		default:
+		}
+	}()
+	if binary {
+		i := strings.LastIndexByte(data, '#')
+		if l.due == 0 || i < 0 || data[:i] != l.head {
+			fail("attachment %.40q, due are %d of %q", data, l.due, l.head)
+			return
+		}
+		if l.due--; l.due == 0 {
+			l.got++
+		}
+		return
+	}
+	parts := strings.Split(data, ":")
+	if len(parts) != 3 || l.due > 0 {
+		fail("message %.40q while %d attachments of %q are due", data, l.due, l.head)
+		return
+	}
+	n, _ := strconv.Atoi(parts[1])
+	if want := l.next[parts[0]]; n != want {
+		fail("sender %s: message %d, want %d", parts[0], n, want)
+	}
+	l.next[parts[0]] = n + 1
+	l.head = parts[0] + ":" + parts[1]
+	if l.due, _ = strconv.Atoi(parts[2]); l.due == 0 {
+		l.got++
+	}
+}
+
+func (l *ledger) state() (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.got, l.err
+}
+
+// want waits until n messages have arrived, all as they should.
+func (l *ledger) want(t testing.TB, n int) {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		got, err := l.state()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got >= n {
+			if got > n {
+				t.Fatalf("%d messages, sent were %d", got, n)
+			}
+			return
+		}
+		select {
+		case <-l.more:
+		case <-deadline:
+			t.Fatalf("%d messages of %d", got, n)
+		}
+	}
+}
+
+// payload gives the messages of a polling answer to l.
+func (l *ledger) payload(body string) error {
+	for p, err := range eio.Packets([]byte(body)) {
+		if err != nil {
+			return fmt.Errorf("the server sent %.60q: %w", body, err)
+		}
+		if p.Type == eio.Message {
+			l.take(string(p.Data), p.Binary)
+		}
+	}
+	return nil
+}
+
+// frames gives everything that comes on ws to l, until it ends.
+func (l *ledger) frames(ws *wsock) {
+	for {
+		op, payload, err := ws.next()
+		switch {
+		case err != nil || op == opClose:
+			return
+		case op == opBinary:
+			l.take(payload, true)
+		case op == opText && payload[0] == '4':
+			l.take(payload[1:], false)
+		}
+	}
+}
+
+// D-01: numbered messages both ways across an upgrade that begins at a random moment, with random
+// delays; the server talks all the time.
+func TestOrderAcrossUpgrade(t *testing.T) {
+	for run := range 100 {
+		t.Run(strconv.Itoa(run), func(t *testing.T) {
+			t.Parallel()
+			orderAcrossUpgrade(t, rand.New(rand.NewPCG(1, uint64(run))))
+		})
+	}
+}
+
+func orderAcrossUpgrade(t *testing.T, random *rand.Rand) {
+	const n = 200
+	in, out := newLedger(), newLedger() // what the server and the client receive
+	r := serve(t, engineio.Config{}, receiving(func(_ *session, data string, binary bool) { in.take(data, binary) }))
+	sid, s := r.open(t)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	delays := make([]time.Duration, n)
+	counts := make([]int, n)
+	for i := range n {
+		delays[i], counts[i] = time.Duration(random.IntN(100))*time.Microsecond, max(0, random.IntN(6)-3)
+	}
+	wg.Go(func() { // the server's messages
+		for i := range n {
+			text, attachments := entry("s", i, counts[i])
+			m := message(text, attachments...)
+			send := s.conn.Send
+			if i%3 == 0 {
+				send = s.conn.SendNow
+			}
+			if err := send(m); err != nil {
+				t.Errorf("send: %v", err)
+				return
+			}
+			time.Sleep(delays[i])
+		}
+	})
+	start, pause := random.IntN(n), make(chan struct{})
+	switched := make(chan *wsock)
+	var quiet sync.WaitGroup // poller and poster, until the switch
+	quiet.Add(2)
+	wg.Go(func() { // polls, then reads the WebSocket
+		for polling := true; polling; {
+			a := r.get(t, sid)
+			if err := out.payload(a.body); a.status != 200 || err != nil {
+				t.Errorf("poll: %d %s, %v", a.status, a.body, err)
+			}
+			select {
+			case <-pause:
+				polling = false
+			default:
+			}
+		}
+		quiet.Done()
+		ws := <-switched
+		switched <- ws
+		out.frames(ws)
+	})
+	wg.Go(func() { // the client's messages
+		var ws *wsock
+		for i := 0; i < n; i++ {
+			text, attachments := entry("c", i, counts[n-1-i])
+			select {
+			case <-pause:
+				if ws == nil {
+					quiet.Done()
+					ws = <-switched
+				}
+			default:
+			}
+			if ws == nil {
+				body := "4" + text
+				for _, a := range attachments {
+					body = string(eio.Append(append([]byte(body), eio.Separator), eio.Packet{Type: eio.Message, Binary: true, Data: a}))
+				}
+				r.post(t, sid, body).want(t, 200, "ok")
+			} else {
+				ws.send("4" + text)
+				for _, a := range attachments {
+					ws.sendBinary(string(a))
+				}
+			}
+		}
+		if ws == nil { // all was sent before the upgrade began
+			quiet.Done()
+			<-switched
+		}
+	})
+	eventually(t, "the moment of the upgrade", func() bool { got, err := out.state(); return got >= start || err != nil })
+	ws := r.probe(t, sid)
+	ws.send("2probe")
+	ws.wantText("3probe")
+	close(pause)
+	quiet.Wait() // as clients do: no poll and no POST is under way at the switch
+	ws.send("5")
+	switched <- ws
+	<-switched
+	switched <- ws
+	in.want(t, n)
+	out.want(t, n)
+	s.wantOpen(t)
+	_ = ws.Close()
+}
+
+// D-04: headers and attachments from many goroutines to one client, with pongs and pings between.
+func TestAttachmentsFollowTheirHeader(t *testing.T) {
+	const senders, each = 64, 100
+	r := serve(t, engineio.Config{OutboxBytes: 256 << 20, OutboxPackets: 1 << 20, PingInterval: 100 * time.Millisecond})
+	ws, s := r.ws(t)
+	out := newLedger()
+	var wg sync.WaitGroup
+	wg.Go(func() { out.frames(ws) })
+	for g := range senders {
+		wg.Go(func() {
+			sender := strconv.Itoa(g)
+			for i := range each {
+				text, attachments := entry(sender, i, (g+i)%11)
+				m := message(text, attachments...)
+				var err error
+				switch i % 3 {
+				case 0:
+					err = s.conn.Send(m)
+				case 1:
+					err = s.conn.SendNow(m)
+				default:
+					var b engineio.Batch
+					b.Send(s.conn, m)
+					b.Done()
+				}
+				if err != nil {
+					t.Errorf("send: %v", err)
+				}
+			}
+		})
+	}
+	for range 200 {
+		ws.put(string(frame(fin|opPing, "x")))
+	}
+	out.want(t, senders*each)
+	_ = ws.Close()
+	wg.Wait()
+}
+
+// Everything that was sent before a graceful Close arrives, in each sender's order.
+func TestNothingIsLostByClose(t *testing.T) {
+	const senders, each = 16, 200
+	send := func(s *session, t *testing.T) {
+		var wg sync.WaitGroup
+		for g := range senders {
+			wg.Go(func() {
+				for i := range each {
+					text, _ := entry(strconv.Itoa(g), i, 0)
+					if err := []func(*engineio.Message) error{s.conn.Send, s.conn.SendNow}[i%2](message(text)); err != nil {
+						t.Errorf("send: %v", err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		s.conn.Close(engineio.ServerClose)
+		if err := s.send("too late"); err != engineio.ErrClosed {
+			t.Errorf("send after Close: %v", err)
+		}
+	}
+	for range 10 {
+		r := serve(t, engineio.Config{})
+		ws, s := r.ws(t)
+		out := newLedger()
+		var wg sync.WaitGroup
+		wg.Go(func() { out.frames(ws) })
+		send(s, t)
+		out.want(t, senders*each)
+		wg.Wait()
+
+		sid, s := r.open(t)
+		out = newLedger()
+		send(s, t)
+		a := r.get(t, sid)
+		if err := out.payload(a.body); err != nil || !strings.HasSuffix(a.body, "\x1e1") {
+			t.Fatalf("%v, the end is %q", err, a.body[max(0, len(a.body)-20):])
+		}
+		out.want(t, senders*each)
+	}
+}
