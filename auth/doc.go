@@ -20,8 +20,10 @@
 //	                       | were opened before are cut            | reconnect
 //	Logout, LogoutUser     | yes                                   | yes; this connection is cut as well
 //
-// A connection that began as nobody's never becomes somebody's in place; it is cut, and reconnects with the new
-// cookie. Cutting means that the context of the handshake is cancelled with the cause, [ErrLoggedOut],
+// A connection that began as nobody's never becomes somebody's in place. Login cuts those that were opened with the
+// session it replaces; one that was opened without any session cookie stays nobody's until it reconnects (on
+// polling its next request is refused). The official client does not reconnect by itself after it was cut: call
+// socket.disconnect().connect() when the login has succeeded. Cutting means that the context of the handshake is cancelled with the cause, [ErrLoggedOut],
 // [ErrReauthenticate] or [ErrLoginExpired], before the call that caused it returns.
 //
 // # What logout ends
@@ -30,5 +32,6 @@
 // therefore has a random id, and a logged-out id is refused until the login would have expired anyway
 // ([Options.Lifetime]); the whole session of a copied cookie then counts as new and empty. The list of refused ids
 // is kept in this process: other processes do not see it, and it does not survive a restart. With a store that keeps
-// sessions on a server the old session is deleted there as well, which does.
+// sessions on a server, Logout deletes the old session there as well, which does; LogoutUser cannot find the records
+// of an account's other sessions.
 package auth

@@ -110,7 +110,11 @@ func (e *ArgumentError) forClient() *Error {
 	if e.Err != nil {
 		return &Error{Code: "bad_arguments", Message: "an argument does not have the form that this event takes"}
 	}
-	return &Error{Code: "bad_arguments", Message: fmt.Sprintf("this event takes %d arguments, got %d", e.Want, e.Got)}
+	plural := "s"
+	if e.Want == 1 {
+		plural = ""
+	}
+	return &Error{Code: "bad_arguments", Message: fmt.Sprintf("this event takes %d argument%s, got %d", e.Want, plural, e.Got)}
 }
 
 // decodeInto decodes the arguments of an event or ack into in, which points to an input type.

@@ -34,8 +34,8 @@ func (b Broadcast) Except(rooms ...string) Broadcast {
 func isEmpty(room string) bool { return room == "" }
 
 // Emit sends an event to the audience as it is now. The arguments are encoded once, as by
-// encoding/json, with every []byte as a binary attachment; an error says which argument cannot
-// be encoded, and then nothing was sent. Emit does not wait for clients: what a client has not
+// encoding/json, with every []byte as a binary attachment, at most ten; an error says which
+// argument cannot be encoded, or that the event's name is reserved, and then nothing was sent. Emit does not wait for clients: what a client has not
 // read yet waits in its outbox, and a client whose outbox is full is disconnected as
 // SlowConsumer.
 func (b Broadcast) Emit(event string, args ...any) error {

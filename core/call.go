@@ -49,6 +49,7 @@ func (s *Socket) await() (int64, chan sio.Args, error) {
 	s.acks.last = (id + 1) % sio.MaxID
 	ch := make(chan sio.Args, 1)
 	s.acks.pending[id] = ch
+	s.queue.space.Broadcast() // the reader may go on: see callSlack
 	return id, ch, nil
 }
 
@@ -62,7 +63,9 @@ func (s *Socket) giveUp(id int64) {
 // into Out. ctx is a handler's *Context or derived from one. Out follows the rules of On: one
 // argument, or None, Args2 to Args4, Args.
 //
-// Call may be used inside handlers: acks do not queue behind them. It waits until ctx ends, at
+// Call may be used inside handlers: acks do not queue behind them. (Only when the client has
+// sent 16 times Config.QueueEvents or QueueBytes ahead of its ack is that not read in time.) It
+// waits until ctx ends, at
 // most Config.CallTimeout if ctx has no deadline, and returns ErrTimeout, ErrDisconnected as
 // soon as the client leaves, or an *ArgumentError when the answer does not fit Out.
 func Call[Out any](ctx context.Context, event string, args ...any) (Out, error) {

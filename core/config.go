@@ -40,7 +40,8 @@ type Config struct {
 	Client fs.FS
 
 	// Path is the last part of the URL path that the server answers on, whatever prefix it is
-	// mounted under. Default "/socket.io/". Clients must be configured alike.
+	// mounted under. Default "/socket.io/". Clients must be configured alike: for a server mounted
+	// on "/api/socket.io/" the JavaScript client's path is "/api/socket.io/".
 	Path string
 
 	// ConnectTimeout closes a connection that has joined no namespace for so long. Default 45 s.
@@ -66,8 +67,8 @@ type Config struct {
 	OutboxBytes     int           // default 1 MiB: a client further behind is disconnected
 	OutboxPackets   int           // default 8,192
 	Transports      []string      // default polling and websocket
-	DisableUpgrades bool
-	CompressFrom    int // default 1,024 bytes: smallest polling response that is compressed
+	DisableUpgrades bool          // keep polling clients on polling; default false
+	CompressFrom    int           // default 1,024 bytes: smallest polling response that is compressed
 
 	// Origins lists the page origins that may connect, on every transport:
 	// "https://app.example", "https://*.app.example". Empty: only the origin the server itself is

@@ -48,7 +48,7 @@ func (s *Socket) enqueue(t task) {
 	s.mu.Lock()
 	q := &s.queue
 	if t.kind == taskEvent {
-		for s.state.Load() == socketConnected && (q.len() >= s.ns.srv.cfg.QueueEvents || q.bytes > s.ns.srv.cfg.QueueBytes) {
+		for s.state.Load() == socketConnected && s.fullLocked() {
 			q.space.Wait()
 		}
 		if s.state.Load() != socketConnected {
@@ -65,6 +65,19 @@ func (s *Socket) enqueue(t task) {
 	q.tasks = append(q.tasks, t)
 	q.bytes += t.bytes
 	s.mu.Unlock()
+}
+
+// callSlack is how many times longer the queue may grow while a Call waits: the ack it waits
+// for comes behind those events, and the reader must not stop before it.
+const callSlack = 16
+
+// fullLocked reports whether the reader is to wait.
+func (s *Socket) fullLocked() bool {
+	events, bytes := s.ns.srv.cfg.QueueEvents, s.ns.srv.cfg.QueueBytes
+	if len(s.acks.pending) > 0 {
+		events, bytes = events*callSlack, bytes*callSlack
+	}
+	return s.queue.len() >= events || s.queue.bytes > bytes
 }
 
 // next takes the first task; ok is false when the queue is empty and the dispatcher must end.

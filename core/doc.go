@@ -28,7 +28,8 @@
 // # Locks
 //
 // Order: Namespace.mu -> Socket.mu -> the locks of engineio. None is held while user code runs
-// or bytes are written. client.mu and Namespace.regMu are never held together with another.
+// or bytes are written. client.mu comes before the locks of engineio and is never held together
+// with Namespace.mu or Socket.mu; Namespace.regMu is always alone.
 //
 // # Who is included
 //

@@ -1,21 +1,18 @@
 package core
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"io/fs"
 	"net/http"
 	"path"
 	"strings"
+	"time"
 )
 
-// clientFiles serves the browser client. Only names that npm's dist folder has are served.
-func clientFiles(files fs.FS) http.Handler {
-	if files == nil {
-		return nil
-	}
-	return http.FileServerFS(files)
-}
-
-// isClientFile reports whether name is a file of the browser client.
+// isClientFile reports whether name is a file of the browser client: only names that npm's dist
+// folder has are served.
 func isClientFile(name string) bool {
 	return strings.HasPrefix(name, "socket.io.") &&
 		(strings.HasSuffix(name, ".js") || strings.HasSuffix(name, ".js.map"))
@@ -31,7 +28,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(strings.TrimSuffix(p, "/"), endpoint):
 		s.engine.ServeHTTP(w, r)
 		return
-	case s.files != nil && isClientFile(path.Base(p)) && strings.HasSuffix(path.Dir(p), endpoint):
+	case s.cfg.Client != nil && isClientFile(path.Base(p)) && strings.HasSuffix(path.Dir(p), endpoint):
 		s.serveClient(w, r, path.Base(p))
 		return
 	}
@@ -43,12 +40,19 @@ func (s *Server) serveClient(w http.ResponseWriter, r *http.Request, name string
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	w.Header().Set("Cache-Control", "no-cache") // the browser asks again; Last-Modified answers 304
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if strings.HasSuffix(name, ".js") {
-		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	data, err := fs.ReadFile(s.cfg.Client, name)
+	if err != nil {
+		http.NotFound(w, r)
+		return
 	}
-	r2 := r.Clone(r.Context())
-	r2.URL.Path = "/" + name
-	s.files.ServeHTTP(w, r2)
+	sum := sha256.Sum256(data)
+	h := w.Header()
+	h.Set("Cache-Control", "no-cache") // the browser asks again; the ETag answers 304
+	h.Set("ETag", `"`+base64.RawURLEncoding.EncodeToString(sum[:12])+`"`)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Type", "text/javascript; charset=utf-8")
+	if strings.HasSuffix(name, ".map") {
+		h.Set("Content-Type", "application/json")
+	}
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data)) // an embed.FS has no times
 }

@@ -40,6 +40,9 @@ type handler struct {
 // The handlers of one socket run one after another, in the order the client sent the events;
 // those of different sockets in parallel.
 //
+// An event without a handler is ignored. Its ack, and that of a handler that panicked, stays
+// unanswered.
+//
 // On panics if the event has a handler already or its name is reserved: both are mistakes of
 // the program. It may be called at any time.
 func On[In any](r Registrar, event string, h func(c *Context, in In) error) {

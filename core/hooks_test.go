@@ -326,7 +326,7 @@ func TestPanics(t *testing.T) {
 	values := map[string]func(){
 		"string":  func() { panic("secret") },
 		"error":   func() { panic(errors.New("secret")) },
-		"nil":     func() { panic(nil) }, //nolint // on purpose
+		"nil":     func() { panic(nil) },
 		"runtime": func() { table["x"] = nothing.X },
 	}
 	for name, boom := range values {

@@ -357,7 +357,7 @@ func TestContextOfHandlers(t *testing.T) {
 		})
 		contexts := make(chan *core.Context, 2)
 		core.On(a, "e", func(c *core.Context, _ core.None) error {
-			derived, cancel := context.WithTimeout(context.WithValue(c, "k", "v"), time.Hour) //nolint // a plain key will do
+			derived, cancel := context.WithTimeout(context.WithValue(c, traceKey{}, "own"), time.Hour)
 			defer cancel()
 			if got, ok := core.From(derived); !ok || got != c {
 				t.Error("From does not find the Context")

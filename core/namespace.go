@@ -45,14 +45,17 @@ func (ns *Namespace) registrar() (*Namespace, []Guard) { return ns, nil }
 func (ns *Namespace) Name() string { return ns.name }
 
 // Use adds middleware: it runs for every client that wants to join the namespace, in order,
-// before OnConnect. An error refuses the client with CONNECT_ERROR; see ConnectError.
+// before OnConnect. An error refuses the client with CONNECT_ERROR; see ConnectError. Only an
+// error made for the client shows its text, others and panics become "internal error". The
+// official clients do not retry by themselves; 20 refusals close the connection.
 func (ns *Namespace) Use(guards ...Guard) {
 	ns.regMu.Lock()
 	defer ns.regMu.Unlock()
 	ns.middleware = append(ns.middleware, guards...)
 }
 
-// Group returns a Group whose handlers are behind the guards.
+// Group returns a Group whose handlers are behind the guards, which run before the arguments are
+// decoded.
 func (ns *Namespace) Group(guards ...Guard) *Group {
 	return &Group{ns, slices.Clone(guards)}
 }
@@ -68,7 +71,11 @@ func (ns *Namespace) OnConnect(f func(c *Context) error) {
 
 // OnDisconnect adds a function that runs once for every client that OnConnect accepted, after
 // the handlers of all events that arrived before. The client's rooms are still readable;
-// nothing can be sent to it any more.
+// nothing can be sent to it any more. When the server ended the socket, or its login, events
+// that still waited have been dropped.
+//
+// c is already done: a database call with it fails at once, so use context.WithoutCancel(c).
+// After a logout auth.User finds nobody: keep what you need by c.ID().
 func (ns *Namespace) OnDisconnect(f func(c *Context, reason Reason)) {
 	ns.regMu.Lock()
 	defer ns.regMu.Unlock()
@@ -76,7 +83,8 @@ func (ns *Namespace) OnDisconnect(f func(c *Context, reason Reason)) {
 }
 
 // OnError adds an error hook: it gets the errors and panics (*PanicError) of this namespace's
-// handlers, with the Context of the event. Without a hook they are logged.
+// handlers, with the Context of the event. Without a hook they are logged: as warnings, or for
+// debugging only when they were made for the client. Panics are always logged as errors.
 func (ns *Namespace) OnError(f func(c *Context, err error)) {
 	ns.regMu.Lock()
 	defer ns.regMu.Unlock()
@@ -108,6 +116,9 @@ func (ns *Namespace) Emit(event string, args ...any) error {
 
 // To addresses the members of the rooms, each once. A socket's id is the name of a room with
 // that socket in it. No rooms, and the empty name, mean nobody.
+//
+// Do not pass a room name from a client as it is, here or to Join: socket ids and your own
+// rooms ("user:7") are rooms too. Put a prefix before it.
 func (ns *Namespace) To(rooms ...string) Broadcast {
 	return Broadcast{ns: ns}.To(rooms...)
 }

@@ -81,7 +81,6 @@ type peer struct {
 	wsMu      sync.Mutex // serialises writes to ws
 
 	in     chan message  // closed when the connection has ended
-	polls  chan struct{} // a closed one stops polling
 	stop   func()        // ends polling
 	mute   chan struct{} // closed: pings are not answered
 	status int           // HTTP status or close code that ended it; read after in is closed
@@ -125,8 +124,8 @@ func (a *app) tryDial(transport string, edit ...func(h http.Header, query *strin
 		return p, 101, nil
 	}
 	status, body, err := p.do(context.Background(), http.MethodGet, endpoint, "")
-	if err != nil || status != http.StatusOK {
-		return nil, status, errors.Join(errors.New(body), err)
+	if err != nil || status != http.StatusOK || !strings.HasPrefix(body, "0{") {
+		return nil, status, errors.Join(fmt.Errorf("answer %q", body), err)
 	}
 	p.url = endpoint + "&sid=" + sidOf([]byte(body))
 	ctx, stop := context.WithCancel(context.Background())
@@ -358,9 +357,6 @@ func (p *peer) kill() {
 	_ = p.raw("1")
 	p.stop()
 }
-
-// vanish ends a polling connection without a word.
-func (p *peer) vanish() { p.stop() }
 
 // abort resets the TCP connection of a WebSocket.
 func (p *peer) abort() {

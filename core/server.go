@@ -24,7 +24,6 @@ type Server struct {
 	cfg    Config
 	engine *engineio.Server
 	root   *Namespace
-	files  http.Handler // the browser client, nil without Config.Client
 	log    refusalLog
 	panics atomic.Int64
 
@@ -53,7 +52,6 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.root = s.Of("/")
-	s.files = clientFiles(cfg.Client)
 	return s, nil
 }
 

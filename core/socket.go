@@ -98,7 +98,8 @@ func (s *Socket) To(rooms ...string) Broadcast {
 func (s *Socket) Broadcast() Broadcast { return Broadcast{ns: s.ns, all: true, sender: s} }
 
 // Disconnect makes the client leave the namespace, with reason ServerNamespaceDisconnect. The
-// client is told, and the official clients then do not reconnect by themselves. In middleware
+// client is told ("io server disconnect" in JavaScript), and the official clients then do not
+// reconnect by themselves. Events that wait for their handler are dropped. In middleware
 // and in OnConnect it refuses the client.
 func (s *Socket) Disconnect() { s.leave(nil) }
 

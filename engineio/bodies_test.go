@@ -12,8 +12,7 @@ import (
 // V-06, CVE-2026-59725 in its Go form: net/http waits for ever for the rest of a body it has
 // answered already, and keeps a goroutine and a descriptor for each.
 func TestRefusedBodiesHoldNothing(t *testing.T) {
-	const n = 200
-	for _, row := range []struct {
+	for i, row := range []struct {
 		id, method, header string
 		unknown            bool // the sid
 		status             int
@@ -32,6 +31,10 @@ func TestRefusedBodiesHoldNothing(t *testing.T) {
 		{"foreign origin", "POST", "Content-Length: 100\r\nOrigin: http://evil.test", false, 403, true},
 	} {
 		t.Run("V-06 "+row.id, func(t *testing.T) {
+			n := 200
+			if i > 3 {
+				n = 50 // the same mechanism
+			}
 			r := serve(t, engineio.Config{MaxPayload: 100_000})
 			sids := make([]string, n)
 			for i := range sids {

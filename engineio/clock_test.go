@@ -253,7 +253,8 @@ func TestTimeouts(t *testing.T) {
 			s.conn.Close(engineio.ServerClose)
 			s.wantClosed(t, engineio.ServerClose)
 			pass(5*time.Second - tick)
-			r.get(t, sid).want(t, 200, "4last words\x1e1")
+			r.get(t, sid).want(t, 200, "4last words") // what is queued first, alone
+			r.get(t, sid).want(t, 200, "1")
 			r.get(t, sid).wantUnknownSession(t)
 
 			sid, s = r.open(t)

@@ -24,7 +24,7 @@ type Config struct {
 	Accept func(c *Conn, r *http.Request) (Receiver, error)
 
 	// Authorize is asked about every later request that names a session (poll, post, upgrade).
-	// An error answers 403 and leaves the session unharmed. Nil allows: then the session id
+	// An error answers 403, an *Error as it says, and leaves the session unharmed. Nil allows: then the session id
 	// alone is the credential.
 	Authorize func(c *Conn, r *http.Request) error
 

@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -70,6 +71,14 @@ func unsupportedVersion(got string) *Error {
 // Unavailable refuses with 503 and Retry-After: the client may come back.
 func Unavailable(cause string) *Error {
 	return &Error{http.StatusServiceUnavailable, CodeForbidden, "Service unavailable", cause}
+}
+
+// notAuthorized is the answer to a request that Config.Authorize refused.
+func notAuthorized(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return Forbidden(err.Error())
 }
 
 // bodyGrace is how long net/http may wait for the rest of a body that was refused. Without a

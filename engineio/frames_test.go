@@ -250,8 +250,9 @@ func TestBytesGluedToTheUpgrade(t *testing.T) {
 		w.put(rawRequest("GET", webSocket+"&sid="+sid, "", upgradeHeaders...) + "test")
 		w.wantEOF()
 		s.wantOpen(t)
+		eventually(t, "the place is free", func() bool { return !engineio.Probing(s.conn) })
 		r.alive(t, sid)
 		r.upgrade(t, sid)
 	})
-	eventually(t, "one connection is left", func() bool { return r.srv.Stats().Connections == 1 })
+	eventually(t, "no connection is left", func() bool { return r.srv.Stats().Connections == 0 })
 }

@@ -88,7 +88,7 @@ func (s *Server) verifySession(r *http.Request, q query, sid, version string) (q
 	}
 	if s.cfg.Authorize != nil {
 		if err := s.cfg.Authorize(c, r); err != nil {
-			return q, Forbidden(err.Error())
+			return q, notAuthorized(err)
 		}
 	}
 	q.conn = c

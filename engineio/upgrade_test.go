@@ -135,7 +135,10 @@ func TestUpgrade(t *testing.T) {
 		ws := r.probe(t, sid)
 		ws.send("2probe")
 		ws.wantText("3probe")
-		poll := r.park(t, sid) // a client that does not wait for its poll
+		poll := r.dial(t) // a client that does not wait for its poll
+		poll.put(rawRequest("GET", polling+"&sid="+sid, ""))
+		sent := time.Now() // it is parked for 100 ms only: on a busy machine we may not see it
+		eventually(t, "parked", func() bool { return parked(s) || time.Since(sent) > 50*time.Millisecond })
 		ws.send("5")
 		eventually(t, "upgraded", func() bool { return s.conn.Transport() == engineio.WebSocket })
 		for i := range 100 {
