@@ -23,7 +23,13 @@ func TestConcurrentUse(t *testing.T) {
 		return in, nil
 	})
 	var opened, closed atomic.Int64
-	ns.OnConnect(func(c *core.Context) error { opened.Add(1); return c.Join("all") })
+	ns.OnConnect(func(c *core.Context) error {
+		if err := c.Join("all"); err != nil { // it may have been sent away already
+			return err
+		}
+		opened.Add(1)
+		return nil
+	})
 	ns.OnDisconnect(func(*core.Context, core.Reason) { closed.Add(1) })
 	stop := make(chan struct{})
 	var workers sync.WaitGroup

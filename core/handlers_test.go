@@ -21,7 +21,11 @@ type upload struct {
 const badForm = `30[{"error":{"code":"bad_arguments","message":"an argument does not have the form that this event takes"}}]`
 
 func badCount(want, got int) string {
-	return fmt.Sprintf(`30[{"error":{"code":"bad_arguments","message":"this event takes %d arguments, got %d"}}]`, want, got)
+	s := "s"
+	if want == 1 {
+		s = ""
+	}
+	return fmt.Sprintf(`30[{"error":{"code":"bad_arguments","message":"this event takes %d argument%s, got %d"}}]`, want, s, got)
 }
 
 // show answers with what a handler was given.

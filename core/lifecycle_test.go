@@ -312,8 +312,9 @@ func TestConnectTimeout(t *testing.T) { // S-41, S-42
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			eachTransport(t, func(t *testing.T, transport string) {
-				a := serve(t, core.Config{ConnectTimeout: 100 * time.Millisecond})
+				a := serve(t, core.Config{ConnectTimeout: time.Second})
 				core.On(a, "away", func(c *core.Context, _ core.None) error { c.Disconnect(); return nil })
 				p, stays := a.dial(transport), a.dial(transport)
 				stays.join("/", "")

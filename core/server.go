@@ -86,12 +86,6 @@ func (s *Server) namespaceNames() []string {
 // accept opens a connection: the hooks of Config run here, on the handshake request.
 func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver, error) {
 	c := &client{srv: s, conn: conn, handshake: newHandshake(r), decoder: sio.NewDecoder(sio.FromClient, nil)}
-	defer func() {
-		if v := recover(); v != nil { // http.ErrAbortHandler, for net/http to see
-			conn.Fail(engineio.ForcedClose, nil)
-			panic(v)
-		}
-	}()
 	err := protectHTTP(func() (err error) {
 		if s.cfg.AllowRequest != nil {
 			if err := s.cfg.AllowRequest(r); err != nil {

@@ -119,7 +119,8 @@ func TestStuckReaderIsReleased(t *testing.T) {
 				core.On(a, "n", func(c *core.Context, _ core.None) error { entered <- c; <-release; return nil })
 				p := a.dial(transport)
 				s, _ := a.Socket(p.join("/", ""))
-				go p.send(`2["n"]`, `2["n"]`, `2["n"]`)
+				sent := make(chan struct{})
+				go func() { p.send(`2["n"]`, `2["n"]`, `2["n"]`); close(sent) }()
 				c := receive(t, entered)
 				eventually(t, "the queue is full", func() bool { return s.QueuedEvents() == 1 })
 				done := make(chan struct{})
@@ -128,7 +129,8 @@ func TestStuckReaderIsReleased(t *testing.T) {
 				receive(t, c.Done())
 				p.wantClosed()
 				eventually(t, "the client is gone", func() bool { return a.Clients() == 0 })
-				close(release) // the last events were dropped with the socket, or run now
+				receive(t, sent) // on polling the POST was held up too
+				close(release)   // the last events were dropped with the socket, or run now
 				select {
 				case <-entered:
 				default:

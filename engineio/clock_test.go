@@ -286,7 +286,8 @@ func TestTimeouts(t *testing.T) {
 		bubble(t, engineio.Config{OutboxBytes: 8 << 20}, func(t *testing.T, r *rig) {
 			_, s := r.ws(t)
 			_ = s.send(strings.Repeat("x", 4<<20))
-			pass(10*time.Second - tick)
+			// The first write moved something before it stuck, so no progress begins to count at its end.
+			pass(20*time.Second - tick)
 			s.wantOpen(t)
 			pass(tick)
 			s.wantClosed(t, engineio.SlowConsumer)
@@ -320,5 +321,31 @@ func TestTimeouts(t *testing.T) {
 		}, httpServer(func(s *http.Server) {
 			s.WriteTimeout, s.ReadTimeout, s.IdleTimeout = 5*time.Second, 5*time.Second, 5*time.Second
 		}))
+	})
+}
+
+// What SendSoon keeps back leaves after a millisecond, or with what follows.
+func TestSendSoon(t *testing.T) {
+	bubble(t, engineio.Config{}, func(t *testing.T, r *rig) {
+		ws, s := r.ws(t)
+		for range 3 {
+			_ = s.conn.SendSoon(message("a"))
+			pass(tick - time.Microsecond)
+			ws.silent("within the millisecond")
+			pass(time.Microsecond)
+			ws.wantText("4a")
+		}
+		_ = s.conn.SendSoon(message("b"))
+		_ = s.send("c")
+		synctest.Wait()
+		ws.wantText("4b")
+		ws.wantText("4c")
+		_ = s.conn.SendSoon(message("d"))
+		s.conn.Close(engineio.ServerClose)
+		ws.wantText("4d")
+		ws.wantClose(1000)
+		sid, s := r.open(t)
+		_ = s.conn.SendSoon(message("e"))
+		r.get(t, sid).want(t, 200, "4e")
 	})
 }

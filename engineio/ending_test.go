@@ -185,6 +185,7 @@ func TestMethodsWhileClosing(t *testing.T) {
 					case 3:
 						_, _, _ = s.conn.Transport(), s.conn.Receiver(), s.conn.Server()
 					case 4:
+						_ = s.conn.SendSoon(m)
 						_ = s.conn.Context().Err()
 					case 5:
 						_, _ = r.srv.Stats(), r.srv.Conns()

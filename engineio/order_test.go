@@ -164,8 +164,11 @@ func orderAcrossUpgrade(t *testing.T, random *rand.Rand) {
 			text, attachments := entry("s", i, counts[i])
 			m := message(text, attachments...)
 			send := s.conn.Send
-			if i%3 == 0 {
+			switch i % 3 {
+			case 0:
 				send = s.conn.SendNow
+			case 1:
+				send = s.conn.SendSoon
 			}
 			if err := send(m); err != nil {
 				t.Errorf("send: %v", err)
@@ -260,11 +263,13 @@ func TestAttachmentsFollowTheirHeader(t *testing.T) {
 				text, attachments := entry(sender, i, (g+i)%11)
 				m := message(text, attachments...)
 				var err error
-				switch i % 3 {
+				switch i % 4 {
 				case 0:
 					err = s.conn.Send(m)
 				case 1:
 					err = s.conn.SendNow(m)
+				case 2:
+					err = s.conn.SendSoon(m)
 				default:
 					var b engineio.Batch
 					b.Send(s.conn, m)
@@ -293,7 +298,7 @@ func TestNothingIsLostByClose(t *testing.T) {
 			wg.Go(func() {
 				for i := range each {
 					text, _ := entry(strconv.Itoa(g), i, 0)
-					if err := []func(*engineio.Message) error{s.conn.Send, s.conn.SendNow}[i%2](message(text)); err != nil {
+					if err := []func(*engineio.Message) error{s.conn.Send, s.conn.SendNow, s.conn.SendSoon}[(g+i)%3](message(text)); err != nil {
 						t.Errorf("send: %v", err)
 					}
 				}

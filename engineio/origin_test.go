@@ -229,12 +229,14 @@ func TestOriginPolicy(t *testing.T) {
 	}
 }
 
+var originForm = regexp.MustCompile(`^(?i:(https?)://)([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]+))?$`)
+
 // slowOrigin takes an origin apart in the plainest way: nil when it is none.
 func slowOrigin(s string) []string {
 	if len(s) > 512 {
 		return nil
 	}
-	m := regexp.MustCompile(`^(?i:(https?)://)([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]+))?$`).FindStringSubmatch(s)
+	m := originForm.FindStringSubmatch(s)
 	if m == nil || strings.HasSuffix(m[2], ".") {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/siokit/siokit/engineio"
@@ -13,8 +14,9 @@ import (
 
 // A session is the server's side of one client: a Receiver that remembers.
 type session struct {
-	conn *engineio.Conn
-	on   func(s *session, data string, binary bool) // nil: remember only
+	conn  *engineio.Conn
+	on    func(s *session, data string, binary bool) // nil: remember only
+	exact bool                                       // in a bubble: what is waited for must have happened by now
 
 	mu       sync.Mutex
 	received []string          // text as it is, binary in brackets; guarded by mu
@@ -73,6 +75,13 @@ func (s *session) reasons() []engineio.Reason {
 // until waits for what the client has caused.
 func (s *session) until(t testing.TB, what string, done func() bool) {
 	t.Helper()
+	if s.exact {
+		synctest.Wait()
+		if !done() {
+			t.Fatalf("%s: not now; received %.200q, closed %v", what, s.messages(), s.reasons())
+		}
+		return
+	}
 	deadline := time.After(patience)
 	for !done() {
 		select {
@@ -146,6 +155,7 @@ type rig struct {
 func (r *rig) accept(on func(*session, string, bool)) func(*engineio.Conn, *http.Request) (engineio.Receiver, error) {
 	return func(c *engineio.Conn, _ *http.Request) (engineio.Receiver, error) {
 		s := newSession(c, on)
+		_, s.exact = r.net.(*memory)
 		r.mu.Lock()
 		r.sessions[engineio.SessionID(c)] = s
 		r.order = append(r.order, s)

@@ -1,6 +1,7 @@
 package adapters_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,9 +28,10 @@ type peer struct {
 	status  int         // what ended polling; read after in is closed
 	err     error       // likewise
 	lastID  int
-	polling sync.WaitGroup // the polling loop
-	settled chan struct{}  // closed: the upgrade was granted, so the poll that returns next is the last
-	quit    chan struct{}  // closed at the end of the test
+	polling sync.WaitGroup  // the polling loop
+	settled chan struct{}   // closed: the upgrade was granted, so the poll that returns next is the last
+	quit    context.Context // ends with kill
+	stop    context.CancelFunc
 	once    sync.Once
 	mu      sync.Mutex // one POST or frame at a time
 	ws      *websocket.Conn
@@ -54,7 +56,8 @@ func (s *site) dial(transport, path string, header http.Header) *peer {
 }
 
 func (s *site) tryDial(transport, path string, header http.Header) (*peer, error) {
-	p := &peer{t: s.t, client: s.client, header: header, in: make(chan string, 256), settled: make(chan struct{}), quit: make(chan struct{})}
+	p := &peer{t: s.t, client: s.client, header: header, in: make(chan string, 256), settled: make(chan struct{})}
+	p.quit, p.stop = context.WithCancel(context.Background())
 	endpoint := s.url + path + "?EIO=4"
 	if transport == "websocket" {
 		ws, err := p.dialWebSocket(endpoint)
@@ -158,7 +161,7 @@ func (p *peer) read() {
 func (p *peer) poll() {
 	defer p.polling.Done()
 	for {
-		status, body, err := do(p.client, http.MethodGet, p.url+"&transport=polling", "", p.header)
+		status, body, err := doContext(p.quit, p.client, http.MethodGet, p.url+"&transport=polling", "", p.header)
 		if err == nil && status != http.StatusOK {
 			err = &refusal{status, body}
 		}
@@ -183,7 +186,7 @@ func (p *peer) take(packet string) {
 	case strings.HasPrefix(packet, "4"):
 		select {
 		case p.in <- packet[1:]:
-		case <-p.quit:
+		case <-p.quit.Done():
 		}
 	case packet == "2":
 		_ = p.raw("3")
@@ -274,15 +277,15 @@ func (p *peer) wantClosed() (before []string) {
 // kill ends the connection as a closed tab does.
 func (p *peer) kill() {
 	p.once.Do(func() {
-		close(p.quit)
 		p.mu.Lock()
 		ws := p.ws
 		p.mu.Unlock()
 		if ws != nil {
 			_ = ws.Close()
 		} else {
-			_ = p.raw("1")
+			_ = p.raw("1") // refused if the cookies have changed since
 		}
+		p.stop()
 		p.polling.Wait()
 		for range p.in { // until its reader has ended
 		}

@@ -111,7 +111,11 @@ func newClient(tr http.RoundTripper) *http.Client {
 
 // do sends one request and reads the whole answer.
 func do(c *http.Client, method, url, body string, header http.Header) (int, string, error) {
-	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	return doContext(context.Background(), c, method, url, body, header)
+}
+
+func doContext(ctx context.Context, c *http.Client, method, url, body string, header http.Header) (int, string, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
