@@ -43,8 +43,21 @@ var (
 	errNoAttachments = errors.New("core: the attachments of a packet did not arrive in time")
 )
 
-// Receive takes one message of the client.
+// Receive takes one message of the client. No user code runs here; a panic would be a mistake of
+// this package, and costs one connection.
 func (c *client) Receive(data []byte, binary bool) {
+	err := protect(func() error { return c.receive(data, binary) })
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		c.srv.panics.Add(1)
+		c.srv.cfg.Logger.Error("core: panic while reading a packet; please report it", "panic", p.Value, "stack", string(p.Stack))
+	}
+	if err != nil {
+		c.srv.cfg.Logger.Debug("core: closing a connection", "error", err)
+		c.conn.CloseBecause(engineio.ParseError, err)
+	}
+}
+
+func (c *client) receive(data []byte, binary bool) error {
 	var p sio.Packet
 	var complete bool
 	var err error
@@ -56,10 +69,7 @@ func (c *client) Receive(data []byte, binary bool) {
 	if err == nil && (complete || !binary) { // an attachment that is not the last says nothing
 		err = c.take(p, complete)
 	}
-	if err != nil {
-		c.srv.cfg.Logger.Debug("core: closing a connection", "error", err)
-		c.conn.CloseBecause(engineio.ParseError, err)
-	}
+	return err
 }
 
 // take handles a packet, or the header of one whose attachments are still to come. An error
@@ -71,8 +81,11 @@ func (c *client) take(p sio.Packet, complete bool) error {
 		return nil
 	case p.Type == sio.Connect:
 		return c.join(p.Namespace, p.Data, known)
-	case s == nil && known:
-		return nil // in flight while the server ended the socket: not the client's mistake
+	case s == nil && known: // in flight while the server ended the socket: not the client's mistake
+		if !complete {
+			c.awaitAttachments()
+		}
+		return nil
 	case s == nil || !s.accepted():
 		return errNoNamespace
 	case !complete:

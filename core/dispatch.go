@@ -23,6 +23,7 @@ const (
 	taskEvent taskKind = iota
 	taskConnect
 	taskDisconnect
+	taskNothing // begins a dispatch of what is queued
 )
 
 // eventQueue holds what has arrived for one socket. Its fields are guarded by Socket.mu.
@@ -115,6 +116,7 @@ func (s *Socket) dispatch(t task) {
 			s.runConnect()
 		case taskDisconnect:
 			s.runDisconnect()
+		case taskNothing:
 		default:
 			if !s.client.revoked() {
 				s.runEvent(t)

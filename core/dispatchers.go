@@ -41,14 +41,27 @@ func (d *dispatchers) start(w work) {
 }
 
 func (d *dispatchers) run(w work) {
+	ended := false
+	defer func() {
+		if !ended { // runtime.Goexit in a handler, as t.FailNow does: the goroutine is lost
+			d.replace(w.socket)
+		}
+	}()
 	next := make(chan work, 1)
 	for ok := true; ok; w, ok = <-next {
 		w.socket.dispatch(w.first)
 		w = work{} // a waiting goroutine holds nothing
 		if !d.park(next) {
-			return
+			break
 		}
 	}
+	ended = true
+}
+
+// replace goes on with a socket whose goroutine was ended by a handler.
+func (d *dispatchers) replace(s *Socket) {
+	s.ns.log.Error("core: a handler ended its goroutine with runtime.Goexit; its ack stays unanswered", "socket", s.id)
+	go d.run(work{s, task{kind: taskNothing}})
 }
 
 // park says that a socket is through and offers the goroutine for more work. It reports false

@@ -23,6 +23,7 @@ type Conn struct {
 
 	recv      sync.Mutex  // held while Receiver.Receive runs, so that POSTs and frames never overlap
 	receiving atomic.Bool // Receive is running
+	blocked   atomic.Bool // it took long since the last ping: the pong may be behind other messages
 
 	mu      sync.Mutex
 	state   connState                // guarded by mu
@@ -181,9 +182,13 @@ func (c *Conn) deliver(data []byte, binary bool) bool {
 	if !c.isOpen() {
 		return false
 	}
+	began := time.Now()
 	c.receiving.Store(true)
 	c.receiver.Receive(data, binary)
 	c.receiving.Store(false)
+	if time.Since(began) > blocked {
+		c.blocked.Store(true)
+	}
 	return c.isOpen()
 }
 

@@ -237,13 +237,18 @@ func (c *Conn) flushBlocking(ws *socket, rest []byte, batch []*Message, sent ...
 	}
 }
 
-// writeBlocking writes p, and fails only when nothing at all moves for WriteTimeout.
+// writeBlocking writes p, and fails only when nothing at all moves for WriteTimeout. It looks
+// ten times as often, because a write that times out does not say when it last moved.
 func (c *Conn) writeBlocking(ws *socket, p []byte) error {
-	for len(p) > 0 {
-		_ = ws.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout))
+	const looks = 10
+	for stuck := 0; len(p) > 0; {
+		_ = ws.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout / looks))
 		n, err := ws.nc.Write(p)
 		p = p[n:]
-		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
+		if stuck++; n > 0 {
+			stuck = 0
+		}
+		if err != nil && (stuck == looks || !errors.Is(err, os.ErrDeadlineExceeded)) {
 			return err
 		}
 	}

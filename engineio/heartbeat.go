@@ -22,7 +22,7 @@ func (h *heartbeat) fire() {
 		c.mu.Unlock()
 		return
 	}
-	if h.waiting && !c.receiving.Load() {
+	if h.waiting && !c.receiving.Load() && !c.blocked.Swap(false) {
 		c.mu.Unlock()
 		if c.srv.clock.late(&h.timer) > stall {
 			c.srv.clock.reset(&h.timer, graceAfterStall)
@@ -31,8 +31,8 @@ func (h *heartbeat) fire() {
 		c.srv.spawned.run(func() { c.Fail(PingTimeout, nil) }) // Closed must not hold up the clock
 		return
 	}
-	// While the Receiver blocks, nobody reads the pong: ping again, so that a dead link shows
-	// as a failing write, and wait once more.
+	// While the Receiver blocks, or where it has, the pong is still to be read: ping again, so
+	// that a dead link shows as a failing write, and wait once more.
 	h.waiting = true
 	ready := c.queueLocked(pingMessage)
 	c.srv.clock.reset(&h.timer, c.srv.cfg.PingTimeout) // under mu: a quick pong must find it armed
@@ -56,6 +56,7 @@ func (h *heartbeat) pong() {
 // A process that was stopped (a suspended laptop, a frozen container, a starved CPU) finds all
 // timers overdue at once, while the pongs may already wait in the kernel: it reads first.
 const (
+	blocked         = 10 * time.Millisecond // a Receive that takes longer has slowed the client down
 	stall           = time.Second
 	graceAfterStall = 2 * time.Second
 )

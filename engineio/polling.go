@@ -83,6 +83,9 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case upgraded: // whatever became of this answer, the session is elsewhere
 	case err != nil:
+		if errors.Is(err, errAborted) { // nothing has been written
+			c.srv.refuse(w, r, badRequest(err.Error()))
+		}
 		c.srv.stats.lost.Add(int64(packets))
 		reason := TransportError
 		if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -162,19 +162,17 @@ func bareRecorder(next http.Handler) http.Handler {
 	})
 }
 
-// liar has the methods, and fails in them as those do that assert what they wrap.
-type liar struct{ recorder }
+// liar has the method, and panics in it as those do that assert what they wrap.
+type liar struct{ http.ResponseWriter }
 
 func (w *liar) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return w.ResponseWriter.(*recorder).ResponseWriter.(interface{ hijacker() http.Hijacker }).hijacker().Hijack()
+	return w.ResponseWriter.(http.Hijacker).Hijack()
 }
 
-func (w *liar) Flush() { w.ResponseWriter.(interface{ flusher() http.Flusher }).flusher().Flush() }
-
 func lyingRecorder(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&liar{recorder{ResponseWriter: w}}, r)
-	})
+	return bareRecorder(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&liar{w}, r)
+	}))
 }
 
 // ginGzip compresses as gin-contrib/gzip does: whatever is written, unless the request asks for an upgrade.
@@ -199,18 +197,21 @@ func (w *ginGzipWriter) Write(p []byte) (int, error) {
 	return w.z.Write(p)
 }
 
+func (w *ginGzipWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
+
 func (w *ginGzipWriter) Flush() {
 	_ = w.z.Flush()
 	w.ResponseWriter.Flush()
 }
 
-// blindGzip compresses at the first write, without a look at what was said before, as echo's Gzip does.
+// blindGzip compresses at the first write, without a look at what the handler has done, as echo's Gzip does.
 func blindGzip(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 			next.ServeHTTP(w, r)
 			return
 		}
+		w.Header().Add("Vary", "Accept-Encoding")
 		zw := &gzipWriter{ResponseWriter: w}
 		defer func() {
 			if zw.z != nil {
