@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,9 +25,8 @@ type peer struct {
 	client  *http.Client
 	url     string // of the endpoint, with the session id
 	header  http.Header
-	in      chan string // Socket.IO packets; closed when the connection has ended
-	status  int         // what ended polling; read after in is closed
-	err     error       // likewise
+	in      chan string           // Socket.IO packets; closed when the connection has ended
+	ended   atomic.Pointer[error] // why the connection ended
 	lastID  int
 	polling sync.WaitGroup  // the polling loop
 	settled chan struct{}   // closed: the upgrade was granted, so the poll that returns next is the last
@@ -133,8 +133,8 @@ func (p *peer) upgrade() error {
 	}
 	close(p.settled)
 	p.polling.Wait() // a client lets its poll end before it switches
-	if p.err != nil {
-		return p.err
+	if p.ended.Load() != nil {
+		return p.fate()
 	}
 	if err := ws.WriteMessage(websocket.TextMessage, []byte("5")); err != nil {
 		return err
@@ -151,7 +151,7 @@ func (p *peer) read() {
 	for {
 		_, data, err := p.ws.ReadMessage()
 		if err != nil {
-			p.err = err
+			p.ended.Store(&err)
 			return
 		}
 		p.take(string(data))
@@ -166,7 +166,7 @@ func (p *peer) poll() {
 			err = &refusal{status, body}
 		}
 		if err != nil {
-			p.status, p.err = status, err
+			p.ended.Store(&err)
 			close(p.in)
 			return
 		}
@@ -179,6 +179,14 @@ func (p *peer) poll() {
 		default:
 		}
 	}
+}
+
+// fate is why the connection ended, nil while it lasts.
+func (p *peer) fate() error {
+	if err := p.ended.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (p *peer) take(packet string) {
@@ -224,7 +232,7 @@ func (p *peer) next() string {
 func (p *peer) want(packet string) {
 	p.t.Helper()
 	if got := p.next(); got != packet {
-		p.t.Fatalf("got %.200q (%d bytes; the connection: %v), want %.200q", got, len(got), p.err, packet)
+		p.t.Fatalf("got %.200q (%d bytes; the connection: %v), want %.200q", got, len(got), p.fate(), packet)
 	}
 }
 
@@ -243,7 +251,7 @@ func (p *peer) call(event string, args ...any) (string, error) {
 	got := p.next()
 	ack, ok := strings.CutPrefix(got, "3"+id+"[")
 	if !ok {
-		return "", fmt.Errorf("the ack of %s is %.200q (the connection: %v)", event, got, p.err)
+		return "", fmt.Errorf("the ack of %s is %.200q (the connection: %v)", event, got, p.fate())
 	}
 	return strings.TrimSuffix(ack, "]"), nil
 }
