@@ -121,10 +121,20 @@ func abandonBody(w http.ResponseWriter, r *http.Request) {
 // secureHeaders keeps answers that carry one client's data or session id out of caches and
 // referrers.
 func secureHeaders(h http.Header) {
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["Cache-Control"] = headerNoStore
+	h["Referrer-Policy"] = headerNoReferrer
+	h["X-Content-Type-Options"] = headerNosniff
 }
+
+// Header values that every answer of a poll shares, already in canonical form.
+var (
+	headerNoStore    = []string{"no-store"}
+	headerNoReferrer = []string{"no-referrer"}
+	headerNosniff    = []string{"nosniff"}
+	headerPayload    = []string{"text/plain; charset=UTF-8"}
+	headerHTML       = []string{"text/html"}
+	headerTwo        = []string{"2"}
+)
 
 // clip shortens text that came from a client before it reaches a log.
 func clip(s string) string {

@@ -147,7 +147,7 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	rc := http.NewResponseController(w)
 	h := w.Header()
 	secureHeaders(h)
-	h.Set("Content-Type", "text/plain; charset=UTF-8")
+	h["Content-Type"] = headerPayload
 	if from := c.srv.cfg.CompressFrom; from >= 0 && len(payload) >= from && hasToken(r.Header, "Accept-Encoding", "gzip") && h.Get("Content-Encoding") == "" {
 		h.Set("Content-Encoding", "gzip")
 		h.Add("Vary", "Accept-Encoding")
@@ -223,8 +223,8 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 	c.endPost()
 	h := w.Header()
 	secureHeaders(h)
-	h.Set("Content-Type", "text/html")
-	h.Set("Content-Length", "2")
+	h["Content-Type"] = headerHTML
+	h["Content-Length"] = headerTwo
 	_, _ = io.WriteString(w, "ok")
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/sessions"
 
@@ -30,6 +31,13 @@ func loginApp(t *testing.T, r router) (*site, *core.Server) {
 	})
 	s := serve(t, r)
 	srv, _ := newServer(t, core.Config{Sessions: sess, Authenticate: users.Handshake})
+	t.Cleanup(func() {
+		// A poll that comes with the cookie after the logout is refused, so nobody fetches what the ended session
+		// has left: it goes after some seconds, or with a shutdown that is in a hurry.
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		_ = srv.Shutdown(ctx)
+	})
 	srv.OnConnect(func(c *core.Context) error {
 		if u, ok := auth.User[*account](c); ok {
 			return c.Join("user:" + u.ID)
