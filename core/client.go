@@ -102,7 +102,7 @@ func (c *client) take(p sio.Packet, complete bool) error {
 		return s.takeAck(p)
 	case sio.Disconnect:
 		c.remove(s)
-		s.close(ClientNamespaceDisconnect, nil, nil)
+		s.close(ClientNamespaceDisconnect, nil)
 		c.vacated()
 	}
 	return nil
@@ -239,7 +239,7 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 	c.mu.Unlock()
 	c.srv.engine.Stop(c.joinTimer)
 	for _, s := range sockets {
-		s.close(Reason(reason), err, nil)
+		s.close(Reason(reason), err)
 	}
 	c.srv.removeClient(c)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/sio"
 )
 
 // Config configures a Server. The zero value of every field is its default.
@@ -33,6 +34,17 @@ type Config struct {
 	// AllowRequest may refuse a handshake before anything else is done with it; the client sees
 	// 403. Default nil: allow.
 	AllowRequest func(r *http.Request) error
+
+	// Guards run for every CONNECT, in every namespace, also in those that are made later, and before
+	// the namespace's own (Namespace.Use). With auth.Require in it there is no namespace that somebody
+	// forgot to protect. Default none.
+	Guards []Guard
+
+	// EndedEvent is the event by which a client learns why the server ends its socket: a logout, an
+	// expired token, or a DisconnectBecause with an error made for clients (see Error). Its argument is
+	// {"message": ..., "data": ...} as in a refusal, and "disconnect" follows at once. Default
+	// "session ended"; "-" sends none.
+	EndedEvent string
 
 	// Client holds the browser client's files (the dist folder of npm's socket.io-client), which
 	// are served below Path as socket.io.js, socket.io.min.js, socket.io.esm.min.js and so on.
@@ -75,6 +87,12 @@ type Config struct {
 	// reached at. "*" is refused together with Sessions or Authenticate, because any page could
 	// then act as the logged-in user.
 	Origins []string
+	// DangerouslyAllowAnyOrigin lets "*" in Origins stand together with Sessions or Authenticate:
+	// every web page that a user opens can then open a WebSocket with that user's cookies and act and
+	// read in their name. New warns about it each time. (Polling stays safe from it, because browsers
+	// hide answers to requests with cookies from pages that only "*" allows.) Default false. It is for
+	// networks without foreign pages, and for logins that never come from a cookie.
+	DangerouslyAllowAnyOrigin bool
 	// TrustedProxies lists addresses or CIDR ranges of reverse proxies whose X-Forwarded-Proto
 	// and X-Forwarded-Host count in the same-origin check.
 	TrustedProxies []string
@@ -103,6 +121,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	def(&cfg.ConnectTimeout, 45*time.Second)
 	def(&cfg.CallTimeout, 60*time.Second)
 	def(&cfg.AttachmentTimeout, 30*time.Second)
+	if cfg.EndedEvent == "" {
+		cfg.EndedEvent = "session ended"
+	}
 	if cfg.Path == "" {
 		cfg.Path = "/socket.io/"
 	}
@@ -141,10 +162,18 @@ func (cfg *Config) validate() error {
 	if strings.Trim(cfg.Path, "/") == "" || cfg.Path[0] != '/' || strings.Contains(cfg.Path, "//") {
 		return fmt.Errorf("core: Path must be like \"/socket.io/\", got %q", cfg.Path)
 	}
-	if slices.Contains(cfg.Origins, "*") && (cfg.Sessions != nil || cfg.Authenticate != nil) {
+	if sio.Reserved(cfg.EndedEvent) {
+		return fmt.Errorf("core: EndedEvent must not be %q, which clients know as something else: choose another name", cfg.EndedEvent)
+	}
+	if cfg.openToAnyPage() && !cfg.DangerouslyAllowAnyOrigin {
 		return errors.New(`core: Origins "*" cannot be combined with Sessions or Authenticate: any web page could open a socket as the logged-in user. List the origins of your pages, for example "https://app.example"`)
 	}
 	return nil
+}
+
+// openToAnyPage reports whether a foreign page can use the login of its visitor.
+func (cfg *Config) openToAnyPage() bool {
+	return slices.Contains(cfg.Origins, "*") && (cfg.Sessions != nil || cfg.Authenticate != nil)
 }
 
 func (cfg *Config) engine() engineio.Config {

@@ -79,9 +79,11 @@ func (s *Socket) runConnect() {
 	c := &Context{Socket: s, event: "connect"}
 	middleware, connect, _, _ := s.ns.hooks()
 	err := protect(func() error {
-		for _, guard := range middleware {
-			if err := guard(c); err != nil {
-				return err
+		for _, guards := range [][]Guard{s.client.srv.cfg.Guards, middleware} {
+			for _, guard := range guards {
+				if err := guard(c); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -117,7 +119,7 @@ func (s *Socket) refused(c *Context, err error) {
 		s.ns.report(c, err)
 	}
 	s.client.remove(s)
-	if !s.close(ForcedClose, err, nil) {
+	if !s.close(ForcedClose, err) {
 		return // the client has gone already
 	}
 	if err := s.client.refuse(s.ns.name, err); err != nil {

@@ -37,10 +37,13 @@ func (c *Context) Err() error { return c.ctx.Err() }
 
 type contextKey struct{}
 
-// Value returns what is stored under key in the handshake's context.
+// Value returns what Socket.SetValue stored under key, or else what the handshake's context holds.
 func (c *Context) Value(key any) any {
 	if key == (contextKey{}) {
 		return c
+	}
+	if v, ok := c.value(key); ok {
+		return v
 	}
 	return c.ctx.Value(key)
 }

@@ -27,6 +27,13 @@ func (h *Handshake) Cookie(name string) (*http.Cookie, error) {
 	return (&http.Request{Header: h.Header}).Cookie(name)
 }
 
+// Header returns the headers of the handshake request, which must not be changed.
+func (s *Socket) Header() http.Header { return s.client.handshake.Header }
+
+// Query returns the parameters of the handshake's URL, without the engine's own. Servers and proxies
+// write URLs into their logs, so nothing secret belongs there.
+func (s *Socket) Query() url.Values { return s.client.handshake.Query() }
+
 type remoteIPKey struct{}
 
 // WithRemoteIP tells the server the client's address as a framework sees it. Adapters put it

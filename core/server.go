@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -39,6 +38,10 @@ func New(cfg Config) (*Server, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
+	}
+	if cfg.openToAnyPage() {
+		cfg.Logger.Warn("core: DangerouslyAllowAnyOrigin is set: any web page can open a socket as its logged-in visitor. " +
+			"List the origins of your pages in core.Config.Origins instead")
 	}
 	s := &Server{
 		cfg:        cfg,
@@ -219,36 +222,4 @@ func wait(ctx context.Context, f func()) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// refusalLog logs why requests were refused: the first of each kind as a warning, the rest for
-// debugging only.
-type refusalLog struct {
-	log  *slog.Logger
-	mu   sync.Mutex
-	seen map[refusalKind]struct{} // guarded by mu
-}
-
-type refusalKind struct {
-	code   int
-	origin string
-}
-
-const maxRefusalKinds = 256
-
-func (l *refusalLog) refused(r *http.Request, e *engineio.Error) {
-	level := slog.LevelWarn
-	kind := refusalKind{e.Code, clip(r.Header.Get("Origin"))}
-	l.mu.Lock()
-	if _, again := l.seen[kind]; again || len(l.seen) >= maxRefusalKinds {
-		level = slog.LevelDebug
-	} else {
-		if l.seen == nil {
-			l.seen = make(map[refusalKind]struct{})
-		}
-		l.seen[kind] = struct{}{}
-	}
-	l.mu.Unlock()
-	l.log.Log(r.Context(), level, "core: request refused", "message", e.Message, "code", e.Code,
-		"cause", e.Cause, "origin", kind.origin, "remote", r.RemoteAddr, "agent", clip(r.UserAgent()))
 }

@@ -21,7 +21,8 @@ type Socket struct {
 	client *client
 	ctx    context.Context // ends with the socket; its cause is a *DisconnectError
 	cancel context.CancelCauseFunc
-	auth   json.RawMessage // the CONNECT's auth payload, nil when there was none
+	auth   json.RawMessage             // the CONNECT's auth payload, nil when there was none
+	values atomic.Pointer[map[any]any] // by SetValue; the maps never change, nil when there are none
 
 	state      atomic.Int32        // socketConnecting, socketConnected, socketClosed; written under mu
 	rooms      map[string]struct{} // without the own room; guarded by ns.mu
@@ -103,6 +104,11 @@ func (s *Socket) Broadcast() Broadcast { return Broadcast{ns: s.ns, all: true, s
 // and in OnConnect it refuses the client.
 func (s *Socket) Disconnect() { s.leave(nil) }
 
+// DisconnectBecause is Disconnect with the error behind it: context.Cause wraps it. When it was made
+// for clients (see Error) the client is told why first, see Config.EndedEvent; in middleware and in
+// OnConnect it is then the refusal.
+func (s *Socket) DisconnectBecause(cause error) { s.leave(cause) }
+
 // DisconnectAll makes the client leave all its namespaces and closes the connection, once what
 // is queued for it has been written.
 func (s *Socket) DisconnectAll() { s.client.disconnect(nil) }
@@ -111,12 +117,16 @@ func (s *Socket) DisconnectAll() { s.client.disconnect(nil) }
 func (s *Socket) leave(cause error) {
 	s.client.forget(s)
 	packet := sio.AppendDisconnect(make([]byte, engineio.Headroom, engineio.Headroom+len(s.ns.name)+2), s.ns.name)
-	was, open := s.end(ServerNamespaceDisconnect, cause, engineio.NewMessage(packet))
+	was, open := s.end(ServerNamespaceDisconnect, cause, s.farewell(cause, engineio.NewMessage(packet)))
 	if !open {
 		return
 	}
 	if was == socketConnecting { // the client waits for an answer
-		if err := s.client.refuse(s.ns.name, errSentAway); err != nil {
+		refusal := cause
+		if !isForClient(cause) {
+			refusal = errSentAway
+		}
+		if err := s.client.refuse(s.ns.name, refusal); err != nil {
 			s.client.conn.CloseBecause(engineio.ForcedClose, err)
 			return
 		}
@@ -208,15 +218,15 @@ func (s *Socket) accepted() bool {
 }
 
 // close ends the socket, once: it is unreachable, waits for no ack, and its disconnect handlers
-// are queued behind the events that arrived before. farewell is sent to the client last. It
-// reports whether the socket was open.
-func (s *Socket) close(reason Reason, cause error, farewell *engineio.Message) bool {
-	_, open := s.end(reason, cause, farewell)
+// are queued behind the events that arrived before. It reports whether the socket was open.
+func (s *Socket) close(reason Reason, cause error) bool {
+	_, open := s.end(reason, cause, nil)
 	return open
 }
 
-// end is close for those who need to know the state before.
-func (s *Socket) end(reason Reason, cause error, farewell *engineio.Message) (was int32, open bool) {
+// end is close for those who need to know the state before. The farewell is sent to the client
+// last.
+func (s *Socket) end(reason Reason, cause error, farewell []*engineio.Message) (was int32, open bool) {
 	s.mu.Lock()
 	was = s.state.Load()
 	if was == socketClosed {
@@ -235,8 +245,12 @@ func (s *Socket) end(reason Reason, cause error, farewell *engineio.Message) (wa
 
 	s.ns.unregister(s)
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
-	if farewell != nil && was == socketConnected {
-		_ = s.client.conn.Send(farewell)
+	if was == socketConnected {
+		var batch engineio.Batch // one write, or one answer to a poll: the client's next poll may be refused
+		for _, m := range farewell {
+			batch.Send(s.client.conn, m)
+		}
+		batch.Done()
 	}
 	s.enqueue(task{kind: taskDisconnect})
 	return was, true

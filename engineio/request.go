@@ -48,16 +48,22 @@ func (s *Server) verifyHandshake(r *http.Request, q query, version string) *Erro
 	case r.Method != http.MethodGet:
 		return badMethod()
 	case q.upgrade != (q.transport == WebSocket):
-		return badRequest("transport " + q.transport + " does not go with this Upgrade header; a proxy may have removed it (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\")")
+		return wrongUpgrade(r, q)
 	case version != "4":
 		return unsupportedVersion(version)
-	case q.upgrade && r.ProtoMajor != 1:
-		return badRequest("WebSocket needs HTTP/1.1")
 	}
 	if e := checkWebSocketHeaders(r, q); e != nil {
 		return e
 	}
 	return s.cfg.origins.check(r)
+}
+
+// wrongUpgrade refuses a request whose transport and Upgrade header contradict each other.
+func wrongUpgrade(r *http.Request, q query) *Error {
+	if q.transport == WebSocket && r.ProtoMajor != 1 {
+		return badRequest("WebSocket needs HTTP/1.1, the request came over " + r.Proto)
+	}
+	return badRequest("transport " + q.transport + " does not go with this Upgrade header; a proxy may have removed it (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\")")
 }
 
 func (s *Server) verifySession(r *http.Request, q query, sid, version string) (query, *Error) {
@@ -72,7 +78,7 @@ func (s *Server) verifySession(r *http.Request, q query, sid, version string) (q
 		return q, badRequest("method " + clip(r.Method) + " on a session")
 	}
 	if q.upgrade != (q.transport == WebSocket) {
-		return q, badRequest("transport " + q.transport + " does not go with this Upgrade header")
+		return q, wrongUpgrade(r, q)
 	}
 	if e := checkWebSocketHeaders(r, q); e != nil {
 		return q, e
