@@ -13,7 +13,7 @@ import (
 // middleware runs on every request of the endpoint and may refuse it. The last part of path must
 // be srv's Config.Path, by default "/socket.io/".
 func Mount(router chi.Router, path string, srv *core.Server) {
-	base := strings.TrimSuffix(path, "/")
+	base := srv.MountPath(path)
 	h := Handler(srv)
 	router.Handle(base, h)
 	router.Handle(base+"/*", h)

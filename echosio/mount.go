@@ -19,7 +19,7 @@ type Router interface {
 // The last part of path must be srv's Config.Path, by default "/socket.io/". keys name the
 // values of c.Set that socket handlers read with [Get].
 func Mount(router Router, path string, srv *core.Server, keys ...string) {
-	base := strings.TrimSuffix(path, "/")
+	base := srv.MountPath(path)
 	h := Handler(srv, keys...)
 	router.Any(base, h)
 	router.Any(base+"/*", h)

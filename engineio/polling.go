@@ -103,8 +103,8 @@ func (c *Conn) parkLocked(w http.ResponseWriter, r *http.Request) bool {
 	p := &poll{wake: make(chan struct{}, 1)}
 	c.poll = p
 	var expired <-chan time.Time
-	if c.noops {
-		t := time.NewTimer(noopAfter)
+	if limit, ok := c.pollLimitLocked(r); ok {
+		t := time.NewTimer(limit)
 		defer t.Stop()
 		expired = t.C
 	}
@@ -129,6 +129,20 @@ func (c *Conn) parkLocked(w http.ResponseWriter, r *http.Request) bool {
 	return !gone || c.ws != nil
 }
 
+// pollLimitLocked is how long a poll may stay parked, if there is a limit: briefly while an upgrade
+// is being probed, and not up to the deadline of a timeout middleware, which would answer in our
+// place.
+func (c *Conn) pollLimitLocked(r *http.Request) (limit time.Duration, ok bool) {
+	if deadline, has := r.Context().Deadline(); has {
+		left := time.Until(deadline)
+		limit, ok = left-min(left/4, time.Second), true
+	}
+	if c.noops && (!ok || noopAfter < limit) {
+		limit, ok = noopAfter, true
+	}
+	return limit, ok
+}
+
 // pollAbortedLocked ends the session of a client that hung up on its poll, and unlocks c.mu.
 func (c *Conn) pollAbortedLocked(w http.ResponseWriter, r *http.Request) {
 	c.srv.stats.lost.Add(int64(c.outbox.packets))
@@ -148,7 +162,8 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	h := w.Header()
 	secureHeaders(h)
 	h["Content-Type"] = headerPayload
-	if from := c.srv.cfg.CompressFrom; from >= 0 && len(payload) >= from && hasToken(r.Header, "Accept-Encoding", "gzip") && h.Get("Content-Encoding") == "" {
+	// A middleware that has spoken of Accept-Encoding compresses what it is given, compressed or not.
+	if from := c.srv.cfg.CompressFrom; from >= 0 && len(payload) >= from && hasToken(r.Header, "Accept-Encoding", "gzip") && h.Get("Content-Encoding") == "" && !hasToken(h, "Vary", "Accept-Encoding") {
 		h.Set("Content-Encoding", "gzip")
 		h.Add("Vary", "Accept-Encoding")
 		zipped := borrowBuffer()

@@ -76,13 +76,31 @@ type hijacker struct {
 }
 
 func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	nc, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	nc, rw, err := h.takeOver()
 	if err != nil {
 		return nil, nil, fmt.Errorf("engineio: cannot take over the connection: %w; the ResponseWriter chain is %s: the last one has neither Hijack nor Unwrap. Mount the socket route before that middleware", err, writerChain(h.ResponseWriter))
 	}
 	h.s.nc, h.s.raw, h.s.Conn = nc, rawConnOf(nc), nc
 	h.s.reader.init(h.s.raw)
 	return h.s, rw, nil
+}
+
+// takeOver asks before it hijacks, and makes errors of panics: gin's writer counts the header as sent
+// and then asserts that what it wraps is a Hijacker. It is not alone with the latter.
+func (h hijacker) takeOver() (nc net.Conn, rw *bufio.ReadWriter, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%w: %v", http.ErrNotSupported, v)
+		}
+	}()
+	last := h.ResponseWriter
+	for u, ok := last.(interface{ Unwrap() http.ResponseWriter }); ok; u, ok = last.(interface{ Unwrap() http.ResponseWriter }) {
+		last = u.Unwrap()
+	}
+	if _, ok := last.(http.Hijacker); !ok {
+		return nil, nil, http.ErrNotSupported
+	}
+	return http.NewResponseController(h.ResponseWriter).Hijack()
 }
 
 // writerChain names the types of the wrapped writers, outermost first.

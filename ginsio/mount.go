@@ -15,7 +15,7 @@ import (
 //
 // Mount panics, as gin does, if the routes are taken.
 func Mount(router gin.IRouter, path string, srv *core.Server) {
-	base := strings.TrimSuffix(path, "/")
+	base := srv.MountPath(path)
 	h := Handler(srv)
 	router.Any(base, h)
 	router.Any(base+"/*file", h)

@@ -74,7 +74,7 @@ func TestRefusedPostWithoutBodyHoldsNothing(t *testing.T) {
 					t.Errorf("%s: %d, want 400", framings[i%len(framings)], resp.StatusCode)
 				}
 				if _, err := io.Copy(io.Discard, br); os.IsTimeout(err) {
-					t.Errorf("%s: the connection stays open", framings[i%len(framings)])
+					t.Fatalf("%s: the connection stays open", framings[i%len(framings)])
 				}
 			}
 			if n := srv.Stats().Connections; n != 0 {

@@ -20,7 +20,8 @@ func init() {
 			return e
 		}
 	}
-	echoTimeout := echomw.TimeoutWithConfig(echomw.TimeoutConfig{Timeout: deadline}) //nolint:staticcheck // deprecated, and in use
+	//lint:ignore SA1019 deprecated, and in use
+	echoTimeout := echomw.TimeoutWithConfig(echomw.TimeoutConfig{Timeout: deadline})
 	status := echomw.RequestLoggerWithConfig(echomw.RequestLoggerConfig{LogStatus: true, LogValuesFunc: func(echo.Context, echomw.RequestLoggerValues) error { return nil }})
 	cells = append(cells, []cell{
 		{"echo/Recover+RequestLogger", echoApp(echomw.Recover(), status), "", false},

@@ -1,0 +1,45 @@
+package chisio_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/siokit/siokit/chisio"
+	"github.com/siokit/siokit/core"
+)
+
+// Each of chi's ways to find the client's address decides what RemoteIP is.
+func TestRemoteIP(t *testing.T) {
+	for name, test := range map[string]struct {
+		mw   func(http.Handler) http.Handler
+		want string
+	}{
+		"none":                     {func(next http.Handler) http.Handler { return next }, `["127.0.0.1"]`},
+		"ClientIPFromXFF":          {middleware.ClientIPFromXFF("127.0.0.1/32"), `["203.0.113.7"]`},
+		"ClientIPFromXFF, foreign": {middleware.ClientIPFromXFF("10.0.0.0/8"), `["127.0.0.1"]`},
+		//lint:ignore SA1019 deprecated, and in use
+		"RealIP": {middleware.RealIP, `["198.51.100.9"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv, err := core.New(core.Config{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			core.OnCall(srv, "ip", func(c *core.Context, _ core.None) (string, error) { return c.Handshake().RemoteIP, nil })
+			r := chi.NewRouter()
+			r.Use(test.mw)
+			chisio.Mount(r, "/socket.io/", srv)
+			app := httptest.NewServer(r)
+			defer app.Close()
+			defer func() { _ = srv.Shutdown(context.Background()) }()
+			forwarded := http.Header{"X-Forwarded-For": {"198.51.100.9, 203.0.113.7"}}
+			if got := ask(app.URL+"/socket.io/", forwarded, "ip"); got != test.want {
+				t.Errorf("RemoteIP is %s, want %s", got, test.want)
+			}
+		})
+	}
+}
