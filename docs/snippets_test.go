@@ -30,7 +30,9 @@ import (
 	"strings"
 	"testing"
 
-	_ "github.com/siokit/siokit/ginsio" // so that go test repeats these tests when the packages below it change
+	_ "github.com/siokit/siokit/chisio" // so that go test repeats these tests when these and the packages below change
+	_ "github.com/siokit/siokit/echosio"
+	_ "github.com/siokit/siokit/ginsio"
 )
 
 // imports are the packages that blocks may name without an import declaration.
@@ -39,8 +41,10 @@ var imports = map[string]string{
 	"log": "log", "os": "os", "signal": "os/signal", "slog": "log/slog", "strings": "strings", "sync": "sync",
 	"syscall": "syscall", "time": "time",
 	"gin": "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",
-	"auth": module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
-	"ginsio": module + "/ginsio", "sessions": module + "/sessions",
+	"echo": "github.com/labstack/echo/v4", "chi": "github.com/go-chi/chi/v5",
+	"middleware": "github.com/go-chi/chi/v5/middleware", // Echo has a package of this name too
+	"auth":       module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
+	"ginsio": module + "/ginsio", "echosio": module + "/echosio", "chisio": module + "/chisio", "sessions": module + "/sessions",
 }
 
 const module = "github.com/siokit/siokit"
@@ -56,6 +60,8 @@ var prelude = map[string]string{
 	"c":        "var c *core.Context",
 	"router":   "var router *gin.Engine",
 	"mux":      "var mux *http.ServeMux",
+	"e":        "var e *echo.Echo",
+	"r":        "var r *chi.Mux",
 	"order":    "var order struct{ ID int }",
 	"User":     "type User struct { ID, Name string; Admin bool }",
 	"Say":      "type Say struct { Room, Text string }",

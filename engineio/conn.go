@@ -78,6 +78,19 @@ func (c *Conn) Close(reason Reason) { c.end(reason, nil, stateClosing, nil) }
 // CloseBecause is Close with the error behind it, for logs and the connection's context.
 func (c *Conn) CloseBecause(reason Reason, err error) { c.end(reason, err, stateClosing, nil) }
 
+// CloseWith is CloseBecause after the last messages, as far as there is room for them. A parked poll
+// is answered with all of them and the close at once: after a logout the next poll may be refused.
+func (c *Conn) CloseWith(reason Reason, err error, last ...*Message) {
+	c.mu.Lock()
+	for _, m := range last {
+		if c.admitLocked(m) == nil {
+			c.outbox.appendLocked(m) // end wakes the poll or schedules the write
+		}
+	}
+	c.mu.Unlock()
+	c.end(reason, err, stateClosing, nil)
+}
+
 // Fail ends the connection at once; what is queued is lost.
 func (c *Conn) Fail(reason Reason, err error) { c.end(reason, err, stateClosed, nil) }
 
@@ -169,6 +182,17 @@ func (c *Conn) cut() {
 		_ = probe.nc.Close()
 	}
 	c.srv.remove(c)
+}
+
+// giveUp cuts a connection that is only waiting for its client to fetch the rest: the client has
+// come back, but as nobody who may.
+func (c *Conn) giveUp() {
+	c.mu.Lock()
+	closing := c.state == stateClosing
+	c.mu.Unlock()
+	if closing {
+		c.cut()
+	}
 }
 
 // abandon undoes a handshake that was refused. No Receiver knows the connection.

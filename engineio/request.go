@@ -94,6 +94,7 @@ func (s *Server) verifySession(r *http.Request, q query, sid, version string) (q
 	}
 	if s.cfg.Authorize != nil {
 		if err := s.cfg.Authorize(c, r); err != nil {
+			c.giveUp()
 			return q, notAuthorized(err)
 		}
 	}

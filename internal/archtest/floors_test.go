@@ -18,15 +18,28 @@ var floors = map[string]int{
 	"core": 2,
 	"auth": 2,
 
-	"ginsio": 3,
+	"ginsio":  3,
+	"echosio": 3,
+	"chisio":  3,
 
-	"docs":                        4,
-	"examples/chat":               4,
-	"internal/archtest":           4,
-	"internal/bench":              4,
-	"internal/bench/bareserver":   4,
-	"internal/bench/siokitserver": 4,
-	"internal/conformance":        4,
+	"examples/login/app": 3, // what the four programs beside it have in common
+
+	"docs":                             4,
+	"examples/chat":                    4,
+	"examples/existing-gin-app":        4,
+	"examples/existing-gin-app/after":  4,
+	"examples/existing-gin-app/before": 4,
+	"examples/login/chi":               4,
+	"examples/login/echo":              4,
+	"examples/login/gin":               4,
+	"examples/login/nethttp":           4,
+	"internal/archtest":                4,
+	"internal/bench":                   4,
+	"internal/bench/bareserver":        4,
+	"internal/bench/siokitserver":      4,
+	"internal/conformance":             4,
+	"internal/conformance/adapters":    4,
+	"internal/conformance/exampletest": 4,
 }
 
 // strangers are the web frameworks; only the package that mounts on one may import it.

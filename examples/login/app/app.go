@@ -71,10 +71,7 @@ func WhoAmI(ctx context.Context) (Me, error) {
 	return Me{user.Name, nickname}, nil
 }
 
-var (
-	errPassword = errors.New("app: wrong name or password")
-	errText     = errors.New("app: a text has 1 to 280 characters")
-)
+var errPassword = errors.New("app: wrong name or password")
 
 // Login checks the password and logs in, for the HTTP request of ctx. The nickname, which may be empty, goes into the
 // session. See Problem for the errors.
@@ -118,7 +115,7 @@ func (a *App) Announce(ctx context.Context, text string) error {
 func cleanText(text string) (string, error) {
 	text = strings.TrimSpace(text)
 	if n := utf8.RuneCountInString(text); n < 1 || n > 280 {
-		return "", errText
+		return "", &core.Error{Code: "bad_text", Message: "a text has 1 to 280 characters"}
 	}
 	return text, nil
 }
@@ -132,8 +129,6 @@ func Problem(err error) (status int, text string) {
 		return http.StatusUnauthorized, "wrong name or password"
 	case errors.Is(err, auth.ErrUnauthenticated):
 		return http.StatusUnauthorized, "please log in"
-	case errors.Is(err, errText):
-		return http.StatusBadRequest, "a text has 1 to 280 characters"
 	case errors.As(err, &bad):
 		return http.StatusBadRequest, bad.Message
 	default:

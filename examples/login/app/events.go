@@ -49,7 +49,7 @@ func handleEvents(srv *core.Server) {
 		}
 		text, err := cleanText(in.Text)
 		if err != nil {
-			return &core.Error{Code: "bad_text", Message: "a text has 1 to 280 characters"}
+			return err
 		}
 		from, err := WhoAmI(c)
 		if err != nil {

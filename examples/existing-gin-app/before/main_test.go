@@ -1,0 +1,21 @@
+package main
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/siokit/siokit/internal/conformance/exampletest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestRoutes(t *testing.T) {
+	exampletest.QuickPasswords(t, passwords)
+	s, err := newShop(exampletest.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := exampletest.Serve(t, s.router(), nil)
+	exampletest.Node(t, "existing-before", "existing-routes.test.mjs", "EXAMPLE=before", "EXAMPLE_URL="+url)
+}
