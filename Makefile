@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt vet staticcheck test-reference fuzz soak bench setup setup-go setup-node setup-browser summary clean
+.PHONY: help run test check fmt vet staticcheck test-reference fuzz soak bench setup setup-go setup-node setup-browser setup-redis summary clean
 
 RESULTS  := test-results
 FUZZTIME ?= 60s
@@ -59,7 +59,7 @@ soak: setup ## the tests SOAKRUNS (default 5) times over, with long loads and 10
 bench: setup-go setup-node ## compare with a bare WebSocket server and with socket.io's own
 	@go run ./internal/bench
 
-setup: setup-go setup-node setup-browser ## install what the tests need; a no-op when nothing is missing
+setup: setup-go setup-node setup-browser setup-redis ## install what the tests need; a no-op when nothing is missing
 
 setup-go:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26.6 or newer, see https://go.dev/doc/install"; exit 1; }
@@ -82,6 +82,16 @@ setup-browser:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	else \
 	  echo "Chromium is missing: install it (Debian: sudo apt-get install chromium), or set CHROMIUM to its path"; exit 1; \
+	fi
+
+# The tests start redis-server themselves, each run one of its own, and touch none that is running.
+setup-redis:
+	@if command -v redis-server >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing the Debian package redis-server"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null; \
+	else \
+	  echo "redis-server is missing: install it (Debian: sudo apt-get install redis-server)"; exit 1; \
 	fi
 
 clean: ## remove what the targets above made

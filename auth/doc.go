@@ -18,13 +18,24 @@
 //	who is logged in       | follows Login and Logout at once      | fixed at the handshake, until it is cut
 //	Login                  | yes: new session id; sockets that     | ErrNotInSocket: log in over HTTP, then
 //	                       | were opened before are cut            | reconnect
-//	Logout, LogoutUser     | yes                                   | yes; this connection is cut as well
+//	Logout, Revoke         | yes                                   | yes; this connection is cut as well
 //
 // A connection that began as nobody's never becomes somebody's in place. Login cuts those that were opened with the
 // session it replaces; one that was opened without any session cookie stays nobody's until it reconnects (on
 // polling its next request is refused). The official client does not reconnect by itself after it was cut: call
-// socket.disconnect().connect() when the login has succeeded. Cutting means that the context of the handshake is cancelled with the cause, [ErrLoggedOut],
-// [ErrReauthenticate] or [ErrLoginExpired], before the call that caused it returns.
+// socket.disconnect().connect() when the login has succeeded. Cutting means that the context of the handshake is
+// cancelled with the cause, [ErrLoggedOut], [ErrReauthenticate], [ErrRevoked], [ErrLoginExpired] or [ErrUnconfirmed],
+// before the call that caused it returns. The client is told which: these errors are for core's Config.EndedEvent.
+//
+// # Tokens
+//
+// Programs that have no cookie bring a bearer token in the auth payload of their CONNECT or in the Authorization header:
+//
+//	tokens := auth.NewTokens(verify, loadUser) // or users.Tokens(verify), beside the cookie logins
+//	srv.Use(tokens.Connect)
+//
+// From then on [User] and the rest work in that namespace's handlers as they do with a cookie, until the token expires
+// ([ErrTokenExpired]) or is replaced by [Tokens.Refresh].
 //
 // # What logout ends
 //
@@ -32,6 +43,6 @@
 // therefore has a random id, and a logged-out id is refused until the login would have expired anyway
 // ([Options.Lifetime]); the whole session of a copied cookie then counts as new and empty. The list of refused ids
 // is kept in this process: other processes do not see it, and it does not survive a restart. With a store that keeps
-// sessions on a server, Logout deletes the old session there as well, which does; LogoutUser cannot find the records
+// sessions on a server, Logout deletes the old session there as well, which does; Revoke cannot find the records
 // of an account's other sessions.
 package auth

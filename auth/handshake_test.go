@@ -169,6 +169,10 @@ func TestLogoutRacesWithHandshakes(t *testing.T) {
 		a := newApp(t, store, auth.Options{})
 		for round := range 100 {
 			cookie, _ := a.visit("", "/login?id=ann")
+			cause := auth.ErrLoggedOut
+			if round%2 != 0 {
+				cause = auth.ErrRevoked
+			}
 			const tabs = 4
 			conns := make([]*connection, tabs)
 			start := make(chan struct{})
@@ -181,7 +185,7 @@ func TestLogoutRacesWithHandshakes(t *testing.T) {
 				if round%2 == 0 {
 					a.visit(cookie, "/logout")
 				} else {
-					a.users.LogoutUser("ann")
+					a.users.Revoke("ann")
 				}
 			})
 			close(start)
@@ -191,7 +195,7 @@ func TestLogoutRacesWithHandshakes(t *testing.T) {
 					t.Fatalf("round %d: %q is still connected", round, c.principal)
 				}
 				if c.ctx.Err() != nil {
-					c.cutBy(t, auth.ErrLoggedOut)
+					c.cutBy(t, cause)
 				}
 				if c.principal == "ann" && c.ctx.Err() == nil {
 					t.Fatalf("round %d: not cut", round)
@@ -204,13 +208,16 @@ func TestLogoutRacesWithHandshakes(t *testing.T) {
 // The handshake read its session before the logout and registers after it: the order that the race seldom hits.
 func TestLogoutBetweenReadingAndRegistering(t *testing.T) {
 	eachStore(t, func(t *testing.T, store gorilla.Store) {
-		for _, how := range []string{"logout", "logout user", "login"} {
+		for _, how := range []string{"logout", "revoke", "login"} {
 			a := newApp(t, store, auth.Options{})
 			cookie, _ := a.visit("", "/login?id=ann")
 			cause := auth.ErrLoggedOut
-			if how == "login" {
+			switch how {
+			case "login":
 				cookie, _ = a.visit("", "/touch")
 				cause = auth.ErrReauthenticate
+			case "revoke":
+				cause = auth.ErrRevoked
 			}
 			life, closeConn := context.WithCancel(t.Context())
 			r := handshake(life, cookie, "")
@@ -221,8 +228,8 @@ func TestLogoutBetweenReadingAndRegistering(t *testing.T) {
 			switch how {
 			case "logout":
 				a.visit(cookie, "/logout")
-			case "logout user":
-				a.users.LogoutUser("ann")
+			case "revoke":
+				a.users.Revoke("ann")
 			case "login":
 				a.visit(cookie, "/login?id=ann")
 			}

@@ -27,9 +27,20 @@ const (
 
 // login is one act of logging in.
 type login struct {
-	user string
-	id   string // random; what Logout revokes
-	at   time.Time
+	user    string
+	id      string // random, or the token's; what Logout revokes
+	at      time.Time
+	until   time.Time // when a token expires; zero for logins of sessions, which only Options.Lifetime ends
+	session string    // the id of the session that holds it; empty for tokens
+}
+
+// end is when the login is over by itself.
+func (in login) end(lifetime time.Duration) time.Time {
+	end := in.at.Add(lifetime)
+	if !in.until.IsZero() && in.until.Before(end) {
+		return in.until
+	}
+	return end
 }
 
 // readLogin reads the login of a session: the zero login if there is none, false if it is malformed.
@@ -52,9 +63,10 @@ func readLogin(get func(key any) any) (login, bool) {
 
 // Identity is who a request or a connection comes from. Methods may be called concurrently.
 type Identity struct {
-	realm   *realm // nil where no middleware ran
-	session *sessions.Session
-	conn    *connection // nil in HTTP
+	realm   *realm            // nil where no middleware ran
+	session *sessions.Session // nil if the caller is known by a token
+	conn    *connection       // nil in HTTP, except for the callers with a token
+	inHTTP  bool              // one request, for which a user is loaded once
 
 	mu     sync.Mutex
 	cached cachedUser // guarded by mu
@@ -72,8 +84,9 @@ type cachedUser struct {
 type connection struct {
 	login     login
 	sessionID string
-	cut       context.CancelCauseFunc
-	ended     atomic.Bool // the login is over: handlers that still run must not see it
+	cut       func(cause error)
+	holder    *tokenHolder // of a socket that is known by a token, otherwise nil
+	ended     atomic.Bool  // the login is over: handlers that still run must not see it
 }
 
 func (c *connection) end(cause error) {
@@ -101,6 +114,15 @@ func (i *Identity) UserID() string { return i.current().user }
 // Since is when the user logged in, or zero.
 func (i *Identity) Since() time.Time { return i.current().at }
 
+// Expires is when the login or the token ends by itself, or zero if nobody is logged in.
+func (i *Identity) Expires() time.Time {
+	in := i.current()
+	if in.user == "" {
+		return time.Time{}
+	}
+	return in.end(i.realm.lifetime)
+}
+
 // current is the login that counts now. It may have ended a moment ago.
 func (i *Identity) current() login {
 	var in login
@@ -113,7 +135,7 @@ func (i *Identity) current() login {
 		}
 		in = i.conn.login
 	default:
-		in, _ = readLogin(i.session.Get)
+		in = sessionLogin(i.session)
 	}
 	if in.user == "" || !i.realm.live(in) {
 		return login{}
@@ -121,14 +143,23 @@ func (i *Identity) current() login {
 	return in
 }
 
-// load returns the boxed user, from the cache if it may.
-func (i *Identity) load(ctx context.Context) (any, error) {
+// sessionLogin is the login that a session holds now.
+func sessionLogin(s *sessions.Session) login {
+	in, _ := readLogin(s.Get)
+	if in.user != "" {
+		in.session = s.ID()
+	}
+	return in
+}
+
+// load returns the boxed user, from the cache if it may. In sockets, anew never lets it.
+func (i *Identity) load(ctx context.Context, anew bool) (any, error) {
 	if i.realm == nil {
 		return nil, ErrNoMiddleware
 	}
 	in := i.current()
 	if in.user == "" {
-		if err := i.session.Err(); err != nil {
+		if err := i.sessionErr(); err != nil {
 			return nil, fmt.Errorf("auth: who is calling is not known: %w", err)
 		}
 		return nil, ErrUnauthenticated
@@ -137,7 +168,7 @@ func (i *Identity) load(ctx context.Context) (any, error) {
 	i.mu.Lock()
 	known := i.cached
 	i.mu.Unlock()
-	if known.login != in.id || !i.fresh(known, asked) {
+	if known.login != in.id || !i.fresh(known, asked) || anew && !i.inHTTP {
 		known = cachedUser{login: in.id, asked: asked}
 		known.user, known.failed = i.realm.load(ctx, in.user) // no lock is held: callers may load at once
 		if known.failed != nil {
@@ -157,9 +188,16 @@ func (i *Identity) load(ctx context.Context) (any, error) {
 	return known.user, known.failed
 }
 
+func (i *Identity) sessionErr() error {
+	if i.session == nil {
+		return nil
+	}
+	return i.session.Err()
+}
+
 // fresh reports whether what is cached may still be used.
 func (i *Identity) fresh(known cachedUser, now time.Time) bool {
-	if i.conn == nil {
+	if i.inHTTP {
 		return true
 	}
 	age := i.realm.refresh

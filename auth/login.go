@@ -23,7 +23,7 @@ func (u *Users[U]) Login(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if who.conn != nil {
+	if who.conn != nil || who.session == nil {
 		return ErrNotInSocket
 	}
 	before := who.current()
@@ -38,14 +38,14 @@ func (u *Users[U]) Login(ctx context.Context, id string) error {
 		return fmt.Errorf("auth: login failed: %w", err)
 	}
 	if before.user != "" {
-		u.r.reg.revokeLogin(before, before.at.Add(u.r.lifetime), now, ErrReauthenticate)
+		u.r.reg.revokeLogin(before, before.end(u.r.lifetime), now, ErrReauthenticate)
 	}
-	u.r.reg.revokeSession(old, now, ErrReauthenticate)
+	u.r.reg.revokeSession(old, now, now.Add(sessionGrace), ErrReauthenticate)
 	return nil
 }
 
 // Logout ends the login of ctx. When it returns, copies of its cookie are refused, and the contexts of all its
-// connections are cancelled with [ErrLoggedOut]; other logins of the same user stay, see [Users.LogoutUser]. In an
+// connections are cancelled with [ErrLoggedOut]; other logins of the same user stay, see [Users.Revoke]. In an
 // HTTP handler it must come before the first byte of the response, and the session keeps its other values under a
 // new id. In a socket handler the browser keeps a cookie that is worth nothing.
 //
@@ -58,12 +58,15 @@ func (u *Users[U]) Logout(ctx context.Context) error {
 	}
 	in := who.current()
 	if in.user == "" {
-		if err := who.session.Err(); err != nil {
+		if err := who.sessionErr(); err != nil {
 			return fmt.Errorf("auth: logout did not find out who is logged in: %w", err)
 		}
 		return nil
 	}
-	u.r.reg.revokeLogin(in, in.at.Add(u.r.lifetime), time.Now(), ErrLoggedOut)
+	u.r.reg.revokeLogin(in, in.end(u.r.lifetime), time.Now(), ErrLoggedOut)
+	if who.session == nil {
+		return nil // known by a token: no session is theirs
+	}
 	if who.conn != nil {
 		err = u.r.sess.Erase(ctx)
 	} else {
@@ -73,14 +76,6 @@ func (u *Users[U]) Logout(ctx context.Context) error {
 		return fmt.Errorf("auth: the login has ended, but its session could not be changed: %w", err)
 	}
 	return nil
-}
-
-// LogoutUser ends every login of the account id, after a ban or a change of password for instance, and cuts all
-// its connections with [ErrLoggedOut] before it returns. It returns how many those were. The user may log in again.
-// It needs no request, and reaches the connections of this process.
-func (u *Users[U]) LogoutUser(id string) (cut int) {
-	now := time.Now()
-	return u.r.reg.revokeUser(id, now, now.Add(u.r.lifetime), ErrLoggedOut)
 }
 
 // of returns the identity of ctx if it belongs to r.

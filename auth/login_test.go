@@ -148,18 +148,18 @@ func TestLogoutFromASocket(t *testing.T) {
 	})
 }
 
-func TestLogoutUser(t *testing.T) {
+func TestRevoke(t *testing.T) {
 	eachStore(t, func(t *testing.T, store gorilla.Store) {
 		a := newApp(t, store, auth.Options{})
 		one, _ := a.visit("", "/login?id=ann")
 		two, _ := a.visit("", "/login?id=ann")
 		bob, _ := a.visit("", "/login?id=bob")
 		c1, c2, c3 := a.connect(one), a.connect(two), a.connect(bob)
-		if n := a.users.LogoutUser("ann"); n != 2 {
+		if n := a.users.Revoke("ann"); n != 2 {
 			t.Errorf("%d connections were cut, want 2", n)
 		}
-		c1.cutBy(t, auth.ErrLoggedOut)
-		c2.cutBy(t, auth.ErrLoggedOut)
+		c1.cutBy(t, auth.ErrRevoked)
+		c2.cutBy(t, auth.ErrRevoked)
 		c3.open(t)
 		if a.poll(one) != "" || a.poll(two) != "" || a.poll(bob) != "bob" {
 			t.Errorf("principals are %q, %q, %q", a.poll(one), a.poll(two), a.poll(bob))
@@ -168,14 +168,14 @@ func TestLogoutUser(t *testing.T) {
 		if c := a.connect(again); body != "ann " || c.principal != "ann" {
 			t.Errorf("ann cannot log in again: %q, %q", body, c.principal)
 		}
-		if n := a.users.LogoutUser("nobody knows"); n != 0 {
+		if n := a.users.Revoke("nobody knows"); n != 0 {
 			t.Errorf("%d connections", n)
 		}
 	})
 }
 
 // A clock may stand still for longer than it takes to log out, in and out again.
-func TestLogoutUserWithinOneTick(t *testing.T) {
+func TestRevokeWithinOneTick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, gorilla.NewCookieStore(testKey), auth.Options{})
 		for range 3 {
@@ -183,7 +183,7 @@ func TestLogoutUserWithinOneTick(t *testing.T) {
 			if got := a.poll(cookie); got != "ann" {
 				t.Fatalf("the new login is %q's", got)
 			}
-			a.users.LogoutUser("ann")
+			a.users.Revoke("ann")
 			if got := a.poll(cookie); got != "" {
 				t.Fatalf("the ended login is %q's", got)
 			}

@@ -15,7 +15,7 @@ type registry struct {
 
 	logins   map[string]ending // guarded by mu; by login id
 	users    map[string]ending // guarded by mu; all logins of a user that began by then
-	sessions map[string]ending // guarded by mu; ids that were given up
+	sessions map[string]ending // guarded by mu; ids that were given up or revoked
 	purged   time.Time         // guarded by mu
 }
 
@@ -75,7 +75,7 @@ func (g *registry) removeLocked(c *connection) {
 	drop(g.bySession, c.sessionID, c)
 }
 
-// revoked reports whether the login has ended by Logout or LogoutUser.
+// revoked reports whether the login has ended before its time.
 func (g *registry) revoked(in login) bool {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -87,11 +87,14 @@ func (g *registry) endedLocked(in login) (ending, bool) {
 	if end, ok := g.logins[in.id]; ok {
 		return end, true
 	}
+	if end, ok := g.sessions[in.session]; ok && in.session != "" {
+		return end, true
+	}
 	end, ok := g.users[in.user]
 	return end, ok && !in.at.After(end.began)
 }
 
-// loginTime is the time of a login that begins now: after the last LogoutUser, also if the clock stands still.
+// loginTime is the time of a login that begins now: after the last Revoke, also if the clock stands still.
 func (g *registry) loginTime(user string, now time.Time) time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,7 +105,7 @@ func (g *registry) loginTime(user string, now time.Time) time.Time {
 }
 
 // revokeLogin ends one login.
-func (g *registry) revokeLogin(in login, until, now time.Time, cause error) {
+func (g *registry) revokeLogin(in login, until, now time.Time, cause error) (cut int) {
 	g.mu.Lock()
 	g.purgeLocked(now)
 	if _, ok := g.logins[in.id]; !ok {
@@ -117,6 +120,7 @@ func (g *registry) revokeLogin(in login, until, now time.Time, cause error) {
 	g.takeLocked(found)
 	g.mu.Unlock()
 	endAll(found, cause)
+	return len(found)
 }
 
 // revokeUser ends all logins that a user has now.
@@ -138,14 +142,16 @@ func (g *registry) revokeUser(user string, now, until time.Time, cause error) in
 	return len(found)
 }
 
-// revokeSession ends the connections that were opened under a session id that was given up.
-func (g *registry) revokeSession(id string, now time.Time, cause error) {
+// revokeSession ends the connections and logins of a session id that was given up.
+func (g *registry) revokeSession(id string, now, until time.Time, cause error) (cut int) {
 	if id == "" {
-		return
+		return 0
 	}
 	g.mu.Lock()
 	g.purgeLocked(now)
-	g.sessions[id] = ending{until: now.Add(sessionGrace), cause: cause}
+	if end, ok := g.sessions[id]; !ok || end.until.Before(until) {
+		g.sessions[id] = ending{until: until, cause: cause}
+	}
 	var found []*connection
 	for c := range g.bySession[id] {
 		found = append(found, c)
@@ -153,6 +159,7 @@ func (g *registry) revokeSession(id string, now time.Time, cause error) {
 	g.takeLocked(found)
 	g.mu.Unlock()
 	endAll(found, cause)
+	return len(found)
 }
 
 // takeLocked removes connections that are about to be cut.

@@ -15,19 +15,19 @@ func TestEndingsAreForgotten(t *testing.T) {
 	for i := range 1000 {
 		g.revokeLogin(in(i), now.Add(time.Hour), now, ErrLoggedOut)
 		g.revokeUser(in(i).user, now, now.Add(time.Hour), ErrLoggedOut)
-		g.revokeSession(strconv.Itoa(i), now, ErrReauthenticate)
+		g.revokeSession(strconv.Itoa(i), now, now.Add(sessionGrace), ErrReauthenticate)
 	}
 	size := func() int { return len(g.logins) + len(g.users) + len(g.sessions) }
 	if size() != 3000 {
 		t.Fatalf("%d endings", size())
 	}
 	now = now.Add(sessionGrace)
-	g.revokeSession("later", now, ErrReauthenticate)
+	g.revokeSession("later", now, now.Add(sessionGrace), ErrReauthenticate)
 	if size() != 2001 || !g.revoked(in(7)) {
 		t.Errorf("%d endings after the grace of the sessions, login 7 revoked: %v", size(), g.revoked(in(7)))
 	}
 	now = now.Add(time.Hour)
-	g.revokeSession("last", now, ErrReauthenticate)
+	g.revokeSession("last", now, now.Add(sessionGrace), ErrReauthenticate)
 	if size() != 1 {
 		t.Errorf("%d endings after the lifetime of the logins", size())
 	}
@@ -91,5 +91,23 @@ func TestSeenIsBounded(t *testing.T) {
 	}
 	if _, ok := s.get(key(3*seenLimit-1), now.Add(time.Second)); ok {
 		t.Error("an expired one was given")
+	}
+}
+
+// Logging in again under a session that was revoked gives its id up for a short time only, which must not cut the
+// revocation short.
+func TestRevokedSessionStaysRevoked(t *testing.T) {
+	g := newRegistry()
+	now := time.Now()
+	in := login{user: "ann", id: "1", at: now, session: "s"}
+	g.revokeSession("s", now, now.Add(time.Hour), ErrRevoked)
+	g.revokeSession("s", now, now.Add(sessionGrace), ErrReauthenticate)
+	now = now.Add(2 * sessionGrace)
+	g.revokeSession("another", now, now.Add(sessionGrace), ErrReauthenticate) // looks for what can be forgotten
+	if !g.revoked(in) {
+		t.Error("the revoked session's login counts again")
+	}
+	if g.revoked(login{user: "ann", id: "2", at: now}) {
+		t.Error("a login without a session counts as revoked")
 	}
 }

@@ -23,13 +23,15 @@ func User[U any](ctx context.Context) (U, bool) {
 // UserErr is [User] for callers that must tell nobody from trouble. The error is, or wraps, [ErrUnauthenticated]
 // (together with [ErrNoUser] if the account is gone), [ErrNoMiddleware], or what the loader or the session store
 // returned.
-func UserErr[U any](ctx context.Context) (U, error) {
+func UserErr[U any](ctx context.Context) (U, error) { return userErr[U](ctx, false) }
+
+func userErr[U any](ctx context.Context, anew bool) (U, error) {
 	var none U
 	id := From(ctx)
 	if id.realm != nil && id.realm.userType != reflect.TypeFor[U]() {
 		return none, &typeError{asked: reflect.TypeFor[U](), loaded: id.realm.userType}
 	}
-	v, err := id.load(ctx)
+	v, err := id.load(ctx, anew)
 	if err != nil {
 		return none, err
 	}

@@ -143,7 +143,7 @@ func TestLogoutWhileTheUserIsLoading(t *testing.T) {
 	a := newApp(t, gorilla.NewCookieStore(testKey), auth.Options{})
 	var users *auth.Users[*user]
 	users = auth.New(a.sess, func(_ context.Context, id string) (*user, error) {
-		users.LogoutUser(id)
+		users.Revoke(id)
 		return &user{ID: id}, nil
 	})
 	w := httptest.NewRecorder()
@@ -330,7 +330,7 @@ func TestConcurrentUse(t *testing.T) {
 						mine, _ := a.visit("", fmt.Sprintf("/login?id=u%d", i))
 						a.visit(mine, "/logout")
 					case 2:
-						a.users.LogoutUser("somebody")
+						a.users.Revoke("somebody")
 						_ = a.users.Connections()
 					default:
 						if u, ok := auth.User[*user](c.ctx); !ok || u.ID != "ann" {

@@ -27,6 +27,17 @@ type Options struct {
 	// days, as long as gorilla's cookies.
 	Lifetime time.Duration
 
+	// Recheck is how often a connection that has a login is asked for in the background: does the session store still
+	// have the session with this login, and the loader the account? If not, the connection is cut with [ErrRevoked]:
+	// also one that only receives, and also if another process or an administrator of the store ended the session. When
+	// store or loader fail, or take more than 10 s, three times running, it is cut with [ErrUnconfirmed]. Each
+	// connection asks at most once in this time, and they spread over it. For callers with a token only the account is
+	// looked for. Default 0: never. 1 minute is a good value; each connection then costs the store a read per minute.
+	//
+	// An application that gives its sessions new ids itself, other than by Login and Logout, must not use it: the
+	// cookie of the handshake is then no session's any more.
+	Recheck time.Duration
+
 	// Logger receives errors of the loader, at most one a second. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -41,6 +52,7 @@ type realm struct {
 	userType reflect.Type
 	refresh  time.Duration
 	lifetime time.Duration
+	recheck  time.Duration
 	log      *slog.Logger
 	reg      *registry
 	warned   limiter
@@ -67,8 +79,19 @@ func New[U any](sess *sessions.Manager, load func(ctx context.Context, id string
 	if len(opts) == 1 {
 		o = opts[0]
 	}
-	if o.Lifetime < 0 {
+	r := newRealm(load, o)
+	r.sess = sess
+	sess.Check(r.accept)
+	return &Users[U]{r}
+}
+
+// newRealm returns a realm without sessions.
+func newRealm[U any](load func(ctx context.Context, id string) (U, error), o Options) *realm {
+	switch {
+	case o.Lifetime < 0:
 		panic(fmt.Sprintf("auth: Options.Lifetime is %v: use a positive duration, or 0 for 30 days", o.Lifetime))
+	case o.Recheck < 0:
+		panic(fmt.Sprintf("auth: Options.Recheck is %v: use a positive duration, or 0 for never", o.Recheck))
 	}
 	if o.Lifetime == 0 {
 		o.Lifetime = 30 * 24 * time.Hour
@@ -80,10 +103,10 @@ func New[U any](sess *sessions.Manager, load func(ctx context.Context, id string
 		o.Logger = slog.Default()
 	}
 	r := &realm{
-		sess:     sess,
 		userType: reflect.TypeFor[U](),
 		refresh:  o.Refresh,
 		lifetime: o.Lifetime,
+		recheck:  o.Recheck,
 		log:      o.Logger,
 		reg:      newRegistry(),
 	}
@@ -94,8 +117,7 @@ func New[U any](sess *sessions.Manager, load func(ctx context.Context, id string
 		}
 		return box[U]{u}, err
 	}
-	sess.Check(r.accept)
-	return &Users[U]{r}
+	return r
 }
 
 // box carries a user through any without losing its static type, which may be an interface.
@@ -126,7 +148,7 @@ func (u *Users[U]) Attach(r *http.Request) *http.Request {
 	if !ok {
 		s = u.r.sess.Open(r)
 	}
-	id := &Identity{realm: u.r, session: s}
+	id := &Identity{realm: u.r, session: s, inHTTP: true}
 	return r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
 }
 
@@ -148,7 +170,7 @@ func (u *Users[U]) Handshake(r *http.Request) (ctx context.Context, principal st
 		s, _ = u.r.sess.Lookup(ctx)
 		r = r.WithContext(ctx)
 	}
-	return u.r.handshake(r.Context(), s)
+	return u.r.handshake(r, s)
 }
 
 // Connections is the number of open connections that a login or logout could cut: those with a session.
@@ -158,7 +180,7 @@ func (u *Users[U]) Connections() int { return u.r.reg.connections() }
 // request does not count.
 func (r *realm) identify(req *http.Request) (context.Context, string, error) {
 	s := r.sess.Open(req) // loads nothing yet
-	id := &Identity{realm: r, session: s}
+	id := &Identity{realm: r, session: s, inHTTP: true}
 	ctx := context.WithValue(req.Context(), identityKey{}, id)
 
 	cookies := req.CookiesNamed(r.sess.Name())
@@ -182,11 +204,12 @@ func (r *realm) identify(req *http.Request) (context.Context, string, error) {
 }
 
 // handshake registers the connection whose session is s, so that it can be cut.
-func (r *realm) handshake(ctx context.Context, s *sessions.Session) (context.Context, string, error) {
+func (r *realm) handshake(req *http.Request, s *sessions.Session) (context.Context, string, error) {
+	ctx := req.Context()
 	if err := s.Err(); err != nil {
 		return nil, "", err
 	}
-	in, _ := readLogin(s.Get)
+	in := sessionLogin(s)
 	c := &connection{login: in, sessionID: s.ID()}
 	if c.login.user == "" && c.sessionID == "" {
 		return context.WithValue(ctx, identityKey{}, &Identity{realm: r, session: s, conn: c}), "", nil
@@ -201,7 +224,8 @@ func (r *realm) handshake(ctx context.Context, s *sessions.Session) (context.Con
 	}
 	expire := func() {}
 	if c.login.user != "" {
-		bound, expire = context.WithDeadlineCause(bound, c.login.at.Add(r.lifetime), ErrLoginExpired)
+		bound, expire = context.WithDeadlineCause(bound, c.login.end(r.lifetime), ErrLoginExpired)
+		r.watch(bound, c, r.stillInSession(c.login, req))
 	}
 	context.AfterFunc(ctx, func() {
 		expire()
@@ -217,14 +241,18 @@ func (r *realm) accept(get func(key string) any) bool {
 }
 
 func (r *realm) live(in login) bool {
-	return time.Now().Before(in.at.Add(r.lifetime)) && !r.reg.revoked(in)
+	return time.Now().Before(in.end(r.lifetime)) && !r.reg.revoked(in)
 }
 
 // warn logs a loader's error, at most one a second: every event of every client may meet it.
 func (r *realm) warn(id string, err error) {
+	r.warnOf("auth: the user could not be loaded and counts as not logged in "+
+		"(a loader returns auth.ErrNoUser for an account that is gone)", id, err)
+}
+
+func (r *realm) warnOf(text, user string, err error) {
 	if errors.Is(err, context.Canceled) || !r.warned.allow(time.Now()) {
 		return
 	}
-	r.log.Error("auth: the user could not be loaded and counts as not logged in "+
-		"(a loader returns auth.ErrNoUser for an account that is gone)", "user", id, "error", err)
+	r.log.Error(text, "user", user, "error", err)
 }

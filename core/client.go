@@ -206,10 +206,12 @@ func (c *client) live() []*Socket {
 
 // disconnect ends every socket and then the connection.
 func (c *client) disconnect(cause error) {
+	var last []*engineio.Message
 	for _, s := range c.live() {
-		s.leave(cause)
+		farewell, _ := s.dismiss(cause)
+		last = append(last, farewell...)
 	}
-	c.conn.CloseBecause(engineio.ServerClose, cause)
+	c.conn.CloseWith(engineio.ServerClose, cause, last...)
 }
 
 // revoked reports whether the identity ended before the connection did: then nothing that the

@@ -88,7 +88,8 @@ type Config struct {
 	// then act as the logged-in user.
 	Origins []string
 	// DangerouslyAllowAnyOrigin lets "*" in Origins stand together with Sessions or Authenticate:
-	// every web page that a user opens can then open a WebSocket with that user's cookies and act and
+	// every web page that a user opens can then open a WebSocket with that user's cookies, as far as
+	// their SameSite lets it, and act and
 	// read in their name. New warns about it each time. (Polling stays safe from it, because browsers
 	// hide answers to requests with cookies from pages that only "*" allows.) Default false. It is for
 	// networks without foreign pages, and for logins that never come from a cookie.

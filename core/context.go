@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +17,13 @@ type Context struct {
 	*Socket
 	event string
 	args  Args
+
+	session atomic.Value // see sessionSlot
 }
+
+// sessionSlot is the string key under which a Context has a place of its own, where a SessionBinder
+// may keep what belongs to this event alone. It is sessions.EventKey; core does not import sessions.
+const sessionSlot = "github.com/siokit/siokit/sessions.event"
 
 var _ context.Context = (*Context)(nil)
 
@@ -41,6 +48,9 @@ type contextKey struct{}
 func (c *Context) Value(key any) any {
 	if key == (contextKey{}) {
 		return c
+	}
+	if key == sessionSlot {
+		return &c.session
 	}
 	if v, ok := c.value(key); ok {
 		return v

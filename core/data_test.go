@@ -66,6 +66,13 @@ func TestData(t *testing.T) {
 
 func TestDataConcurrently(t *testing.T) {
 	a := serve(t, core.Config{})
+	core.OnCall(a, "sum", func(c *core.Context, _ core.None) (sum int, _ error) {
+		for i := range 8 {
+			n, _ := c.Value(i).(int)
+			sum += n
+		}
+		return sum, nil
+	})
 	p := a.dial("websocket")
 	s, _ := a.Socket(p.join("/", ""))
 	var wg sync.WaitGroup
@@ -81,6 +88,8 @@ func TestDataConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	p.send(`20["sum"]`) // no write of one key has lost another
+	p.want(`30[1592]`)
 }
 
 type identityKey struct{}

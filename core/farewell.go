@@ -1,6 +1,9 @@
 package core
 
-import "github.com/siokit/siokit/engineio"
+import (
+	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/sio"
+)
 
 // ended is the argument of Config.EndedEvent.
 type ended struct {
@@ -10,7 +13,9 @@ type ended struct {
 
 // farewell is what a client gets when the server ends its socket: why, if that is meant for it, and
 // the DISCONNECT packet.
-func (s *Socket) farewell(cause error, disconnect *engineio.Message) []*engineio.Message {
+func (s *Socket) farewell(cause error) []*engineio.Message {
+	packet := sio.AppendDisconnect(make([]byte, engineio.Headroom, engineio.Headroom+len(s.ns.name)+2), s.ns.name)
+	disconnect := engineio.NewMessage(packet)
 	event := s.ns.srv.cfg.EndedEvent
 	if event == "-" || !isForClient(cause) {
 		return []*engineio.Message{disconnect}

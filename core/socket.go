@@ -115,23 +115,37 @@ func (s *Socket) DisconnectAll() { s.client.disconnect(nil) }
 
 // leave ends the socket from the server's side.
 func (s *Socket) leave(cause error) {
-	s.client.forget(s)
-	packet := sio.AppendDisconnect(make([]byte, engineio.Headroom, engineio.Headroom+len(s.ns.name)+2), s.ns.name)
-	was, open := s.end(ServerNamespaceDisconnect, cause, s.farewell(cause, engineio.NewMessage(packet)))
+	farewell, open := s.dismiss(cause)
 	if !open {
 		return
 	}
-	if was == socketConnecting { // the client waits for an answer
-		refusal := cause
-		if !isForClient(cause) {
-			refusal = errSentAway
-		}
-		if err := s.client.refuse(s.ns.name, refusal); err != nil {
-			s.client.conn.CloseBecause(engineio.ForcedClose, err)
-			return
-		}
+	var batch engineio.Batch
+	for _, m := range farewell {
+		batch.Send(s.client.conn, m)
 	}
+	batch.Done()
 	s.client.vacated()
+}
+
+// dismiss is leave without the farewell, which the caller must send.
+func (s *Socket) dismiss(cause error) (farewell []*engineio.Message, open bool) {
+	s.client.forget(s)
+	was, open := s.end(ServerNamespaceDisconnect, cause)
+	switch {
+	case !open:
+		return nil, false
+	case was == socketConnected:
+		return s.farewell(cause), true
+	}
+	refusal := cause // the client waits for an answer
+	if !isForClient(cause) {
+		refusal = errSentAway
+	}
+	if err := s.client.refuse(s.ns.name, refusal); err != nil {
+		s.client.conn.CloseBecause(engineio.ForcedClose, err)
+		return nil, false
+	}
+	return nil, true
 }
 
 var errSentAway = &ConnectError{Message: "disconnected by the server"}
@@ -220,13 +234,12 @@ func (s *Socket) accepted() bool {
 // close ends the socket, once: it is unreachable, waits for no ack, and its disconnect handlers
 // are queued behind the events that arrived before. It reports whether the socket was open.
 func (s *Socket) close(reason Reason, cause error) bool {
-	_, open := s.end(reason, cause, nil)
+	_, open := s.end(reason, cause)
 	return open
 }
 
-// end is close for those who need to know the state before. The farewell is sent to the client
-// last.
-func (s *Socket) end(reason Reason, cause error, farewell []*engineio.Message) (was int32, open bool) {
+// end is close for those who need to know the state before.
+func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 	s.mu.Lock()
 	was = s.state.Load()
 	if was == socketClosed {
@@ -245,13 +258,6 @@ func (s *Socket) end(reason Reason, cause error, farewell []*engineio.Message) (
 
 	s.ns.unregister(s)
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
-	if was == socketConnected {
-		var batch engineio.Batch // one write, or one answer to a poll: the client's next poll may be refused
-		for _, m := range farewell {
-			batch.Send(s.client.conn, m)
-		}
-		batch.Done()
-	}
 	s.enqueue(task{kind: taskDisconnect})
 	return was, true
 }

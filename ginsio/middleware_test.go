@@ -97,8 +97,10 @@ func TestLoginConnectLogout(t *testing.T) {
 	if status, body, _ := s.do("POST", "/logout", ""); status != 200 {
 		t.Fatalf("logout: %d %s", status, body)
 	}
-	w.want("41")
-	second.want("41")
+	for _, tab := range []*wire{w, second} {
+		tab.want(`42["session ended",{"message":"you were logged out","data":{"reason":"logged out","code":401}}]`)
+		tab.want("41")
+	}
 	for range 2 {
 		select {
 		case err := <-causes:

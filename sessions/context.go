@@ -25,6 +25,9 @@ func lookup(ctx context.Context) (*Session, bool) {
 		return nil, false
 	}
 	if s, ok := ctx.Value(contextKey{}).(*Session); ok {
+		if s.b != nil {
+			s = s.b.of(ctx)
+		}
 		return s, true
 	}
 	s, ok := ctx.Value(ContextKey).(*Session)

@@ -19,7 +19,8 @@ type Mode int
 const (
 	// Fork gives every connection its own copy of the session, taken at the handshake. It works with every store.
 	Fork Mode = iota
-	// Shared will make socket writes visible to HTTP through a server-side store. [New] refuses it for now.
+	// Shared makes sockets read and write the session that HTTP has, as Flask-SocketIO does with
+	// manage_session=False. It needs a store that keeps sessions on a server: [New] tries it out.
 	Shared
 )
 
@@ -39,7 +40,8 @@ const (
 
 // Options tune a [Manager]. The zero value is good for production.
 type Options struct {
-	// Mode is Fork by default. Shared is refused by New until it exists.
+	// Mode is Fork by default. With Shared, New saves, reads and deletes a session of its own to see whether the
+	// store can do it, so the store must be reachable by then.
 	Mode Mode
 
 	// SameSite overrides the cookie's SameSite. Default: the store's if that is Lax or Strict, otherwise Lax.
@@ -68,7 +70,9 @@ type Manager struct {
 	timeout  time.Duration
 	log      *slog.Logger
 
-	lastWarning atomic.Int64 // UnixNano
+	lastWarning   atomic.Int64        // UnixNano
+	lastDiagnosis atomic.Int64        // UnixNano
+	diagnosed     [causes]atomic.Bool // what was logged already
 
 	checksMu sync.RWMutex
 	checks   []func(get func(key string) any) bool // guarded by checksMu
@@ -86,12 +90,8 @@ func New(store gorilla.Store, name string, opts Options) (*Manager, error) {
 	if err := (&http.Cookie{Name: name, Value: "x"}).Valid(); err != nil {
 		return nil, fmt.Errorf("sessions: %q cannot name a cookie (%w): use letters, digits, '-' and '_'", name, err)
 	}
-	switch opts.Mode {
-	case Fork:
-	case Shared:
-		return nil, errors.New("sessions: Options.Mode Shared does not exist yet: use Fork, and change the session in an HTTP route where the change must be seen by both")
-	default:
-		return nil, fmt.Errorf("sessions: Options.Mode is %d: use sessions.Fork", opts.Mode)
+	if opts.Mode != Fork && opts.Mode != Shared {
+		return nil, fmt.Errorf("sessions: Options.Mode is %d: use sessions.Fork or sessions.Shared", opts.Mode)
 	}
 	if opts.Secure < SecureAuto || opts.Secure > SecureNever {
 		return nil, fmt.Errorf("sessions: Options.Secure is %d: use SecureAuto, SecureAlways or SecureNever", opts.Secure)
@@ -113,6 +113,11 @@ func New(store gorilla.Store, name string, opts Options) (*Manager, error) {
 	if m.log == nil {
 		m.log = slog.Default()
 	}
+	if m.mode == Shared {
+		if err := m.probe(); err != nil {
+			return nil, err
+		}
+	}
 	return m, nil
 }
 
@@ -120,7 +125,8 @@ func New(store gorilla.Store, name string, opts Options) (*Manager, error) {
 func (m *Manager) Name() string { return m.name }
 
 // BindSession opens the session of a Socket.IO handshake and returns a child of r.Context() that carries the
-// connection's own copy of it. Core calls it once per connection, through core.Config.Sessions.
+// connection's own copy of it, or in Shared mode its way to the store. Core calls it once per connection, through
+// core.Config.Sessions.
 //
 // A cookie that does not verify, or whose session the store no longer has, gives a new and empty session. An
 // error means that the store could not be asked; it must refuse the handshake (503), not turn users into guests.
@@ -129,13 +135,31 @@ func (m *Manager) BindSession(r *http.Request) (context.Context, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{m: m, kind: inSocket, loaded: true, gs: gs}
+	if gs.IsNew {
+		m.explainOnce(r)
+	}
+	var s *Session
+	if m.mode == Shared {
+		s = m.bind(r, gs)
+	} else {
+		s = &Session{m: m, kind: inSocket, loaded: true, gs: gs}
+	}
 	return context.WithValue(r.Context(), contextKey{}, s), nil
 }
 
-// SaveSession is called by core after each event handler, also after one that failed. In Fork mode there is
-// nothing to save and it returns nil.
-func (m *Manager) SaveSession(context.Context) error { return nil }
+// SaveSession is called by core after each event handler, also after one that failed, and before its ack; ctx is the
+// handler's. In Fork mode there is nothing to save. In Shared mode it saves what the event changed, and nothing else,
+// on top of what the store has by then. Errors are [ErrSessionGone], or the store's: the changes are then lost, and
+// core fails the ack.
+func (m *Manager) SaveSession(ctx context.Context) error {
+	if m.mode != Shared {
+		return nil
+	}
+	if s, ok := ctx.Value(contextKey{}).(*Session); ok && s.b != nil && s.m == m {
+		return s.b.end(ctx)
+	}
+	return nil
+}
 
 // Open returns the session that the cookies of r name, apart from the one that Middleware may have put in its
 // context. It is loaded at the first read. It has no response: writes return [ErrTooLate].

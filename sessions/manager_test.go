@@ -25,7 +25,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		{nil, "app", sessions.Options{}, "no store"},
 		{store, "", sessions.Options{}, "empty cookie name"},
 		{store, "a b", sessions.Options{}, "cannot name a cookie"},
-		{store, "app", sessions.Options{Mode: sessions.Shared}, "not exist yet"},
+		{store, "app", sessions.Options{Mode: sessions.Shared}, "in the cookie"},
 		{store, "app", sessions.Options{Mode: 7}, "Options.Mode"},
 		{store, "app", sessions.Options{Secure: 7}, "Options.Secure"},
 		{store, "app", sessions.Options{StoreTimeout: -1}, "Options.StoreTimeout"},
@@ -76,7 +76,7 @@ func TestSocketSeesWhatHTTPWroteAndKeepsItsOwn(t *testing.T) {
 		if n, _ := sessions.Get[int](first, "n"); n != 100 {
 			t.Errorf("the connection sees a later HTTP write: %d", n)
 		}
-		if err := sessions.From(first).Save(); !errors.Is(err, sessions.ErrInSocket) {
+		if err := sessions.From(first).Save(t.Context()); !errors.Is(err, sessions.ErrInSocket) {
 			t.Errorf("Save in a socket = %v", err)
 		}
 		if _, err := m.Renew(first, nil); !errors.Is(err, sessions.ErrInSocket) {

@@ -123,7 +123,7 @@ func TestFailedSaveIsA500(t *testing.T) {
 	var wrote, saved error
 	b := serve(t, m.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = sessions.From(r.Context()).Set("n", 1)
-		saved = sessions.From(r.Context()).Save()
+		saved = sessions.From(r.Context()).Save(r.Context())
 		_, wrote = w.Write([]byte("welcome"))
 	})))
 	code, body, h := b.get("/")
@@ -182,7 +182,7 @@ func TestSavingTwiceSetsOneCookie(t *testing.T) {
 		s := sessions.From(r.Context())
 		for n := range 3 {
 			_ = s.Set("n", n)
-			if err := s.Save(); err != nil {
+			if err := s.Save(r.Context()); err != nil {
 				t.Error(err)
 			}
 		}

@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -24,6 +25,10 @@ func (w *response) begin() bool {
 	w.begun = true
 	if err := w.s.Commit(); err != nil {
 		w.failed = err
+		if errors.Is(err, ErrSessionGone) { // another request of the browser logged in or out meanwhile
+			http.Error(w.ResponseWriter, "the session has ended: try again", http.StatusConflict)
+			return false
+		}
 		w.s.m.log.Error("sessions: the session was not saved, so the response is a 500", "error", err)
 		http.Error(w.ResponseWriter, "the session could not be saved", http.StatusInternalServerError)
 	}

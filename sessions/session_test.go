@@ -17,7 +17,7 @@ import (
 func TestWithoutMiddleware(t *testing.T) {
 	s := sessions.From(t.Context())
 	for what, err := range map[string]error{
-		"Set": s.Set("a", 1), "Delete": s.Delete("a"), "Clear": s.Clear(), "Save": s.Save(),
+		"Set": s.Set("a", 1), "Delete": s.Delete("a"), "Clear": s.Clear(), "Save": s.Save(t.Context()),
 		"Commit": s.Commit(), "Err": s.Err(),
 	} {
 		if !errors.Is(err, sessions.ErrNoMiddleware) {

@@ -19,7 +19,10 @@ import (
 
 // open asks the store for the session that the cookies of r name. The error is the store's: a cookie that does
 // not verify, a session that is gone, and one that a check refuses give a new session.
-func (m *Manager) open(r *http.Request) (*gorilla.Session, error) {
+func (m *Manager) open(r *http.Request) (*gorilla.Session, error) { return m.read(r, m.accepted) }
+
+// read is open with checks of the caller's choice.
+func (m *Manager) read(r *http.Request, accept func(*gorilla.Session) bool) (*gorilla.Session, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), m.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
@@ -52,7 +55,7 @@ func (m *Manager) open(r *http.Request) (*gorilla.Session, error) {
 		*gs.Options = *got.Options
 	}
 	gs.IsNew = true
-	if fresh || got.IsNew || !m.accepted(got) {
+	if fresh || got.IsNew || !accept(got) {
 		// The id a cookie brought is not adopted: it would be the choice of whoever planted the cookie.
 		if len(brought) == 0 {
 			gs.ID = got.ID
@@ -68,8 +71,8 @@ func (m *Manager) open(r *http.Request) (*gorilla.Session, error) {
 }
 
 // save writes gs to the store and its cookie to h, in place of one that was set there before.
-func (m *Manager) save(r *http.Request, gs *gorilla.Session, h http.Header) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), m.timeout)
+func (m *Manager) save(ctx context.Context, r *http.Request, gs *gorilla.Session, h http.Header) error {
+	ctx, cancel := context.WithTimeout(ctx, m.timeout)
 	defer cancel()
 	if idOf(gs) == "" {
 		gs.Values[idKey] = rand.Text()
@@ -81,6 +84,17 @@ func (m *Manager) save(r *http.Request, gs *gorilla.Session, h http.Header) erro
 	}
 	replaceCookie(h, m.name, w["Set-Cookie"])
 	return nil
+}
+
+// withCookie is r with the session cookie that was just set in h, or r if there is none.
+func (m *Manager) withCookie(r *http.Request, h http.Header) *http.Request {
+	for _, line := range h["Set-Cookie"] {
+		if c, err := http.ParseSetCookie(line); err == nil && c.Name == m.name {
+			r = bare(r.Context(), r)
+			r.Header.Set("Cookie", c.Name+"="+c.Value)
+		}
+	}
+	return r
 }
 
 // erase removes what the store holds under the id of gs. A store that keeps everything in the cookie has nothing.

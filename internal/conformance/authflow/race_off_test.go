@@ -1,0 +1,5 @@
+//go:build !race
+
+package authflow_test
+
+const slowness = 1
