@@ -1,7 +1,7 @@
 // What siokit adds to the existing gin application.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ask, example, modes, next, refused, scenario } from "./visitor.mjs";
+import { ask, example, modes, next, refusals, refused, scenario } from "./visitor.mjs";
 
 for (const [name, mode] of Object.entries(modes)) {
   describe(`existing gin application, ${example.name}, ${name}`, { timeout: 60_000 }, () => {
@@ -41,8 +41,8 @@ for (const [name, mode] of Object.entries(modes)) {
       const path = `/socket.io/?EIO=4&transport=polling&sid=${encodeURIComponent(socket.io.engine.id)}`;
       for (const thief of [bob, visitor()]) {
         for (const body of ["41", undefined]) {
-          // Once a WebSocket carries the connection no HTTP request continues it, whoever sends it.
-          assert.equal((await thief.request(path, undefined, { body })).status, name === "polling" ? 403 : 400);
+          const { status } = await thief.request(path, undefined, { body });
+          assert.ok(refusals[name].includes(status), `${status} on ${name}`);
         }
       }
       assert.equal(await ask(socket, "whoami"), "ann");

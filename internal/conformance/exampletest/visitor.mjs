@@ -18,6 +18,12 @@ export const modes = {
   upgrade: { transports: ["polling", "websocket"] },
 };
 
+/**
+ * What a request for another's session is answered with, over polling. Once a WebSocket carries the
+ * session it is 400, whoever asks; after an upgrade the client knows that a moment before the server.
+ */
+export const refusals = { polling: [403], websocket: [400], upgrade: [400, 403] };
+
 /** How long anything may take before a test fails. Nothing waits this long when all is well. */
 const patience = 10_000;
 
