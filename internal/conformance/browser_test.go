@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/siokit/siokit/internal/conformance/exampletest"
 )
 
 // TestChatInBrowser drives the chat example, as its users start it, in Chromium.
@@ -17,8 +19,8 @@ func TestChatInBrowser(t *testing.T) {
 	if dir := os.Getenv("SIOKIT_RESULTS"); dir != "" {
 		screenshots = filepath.Join(dir, "screenshots")
 	}
-	runNodeTests(t, "browser", []string{filepath.Join("js", "chat.browser.test.mjs")},
-		[]string{"CHAT_URL=" + startChat(t, root), "SCREENSHOTS=" + screenshots})
+	exampletest.NodeFiles(t, "browser", []string{filepath.Join("js", "chat.browser.test.mjs")},
+		"CHAT_URL="+startChat(t, root), "SCREENSHOTS="+screenshots)
 }
 
 // startChat builds and starts the chat on a free port and returns its URL, which the chat logs.

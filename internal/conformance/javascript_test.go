@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/siokit/siokit/internal/conformance"
+	"github.com/siokit/siokit/internal/conformance/exampletest"
 )
 
 // TestJavaScriptClient runs the official clients against siokit, over polling, WebSocket and through
 // the upgrade.
 func TestJavaScriptClient(t *testing.T) {
-	needNode(t)
+	exampletest.NeedNode(t)
 	fixture, err := conformance.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -24,13 +25,13 @@ func TestJavaScriptClient(t *testing.T) {
 			t.Errorf("the fixture did not end: %v", err)
 		}
 	})
-	runNodeTests(t, "siokit", suite(t), fixture.Env())
+	exampletest.NodeFiles(t, "siokit", suite(t), fixture.Env()...)
 }
 
 // TestReferenceServer runs the same suite against socket.io's own server. What fails here is wrong
 // with the suite, not with siokit.
 func TestReferenceServer(t *testing.T) {
-	server := exec.Command(needNode(t), filepath.Join("js", "reference.mjs"))
+	server := exec.Command(exampletest.NeedNode(t), filepath.Join("js", "reference.mjs"))
 	server.Stderr = os.Stderr
 	stdin, err := server.StdinPipe() // the server ends when it closes
 	if err != nil {
@@ -62,5 +63,5 @@ func TestReferenceServer(t *testing.T) {
 	for name, url := range addresses {
 		env = append(env, name+"="+url)
 	}
-	runNodeTests(t, "reference", suite(t), env)
+	exampletest.NodeFiles(t, "reference", suite(t), env...)
 }

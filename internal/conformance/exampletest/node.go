@@ -12,23 +12,33 @@ import (
 	"time"
 )
 
-// Node runs one test file of this folder with node's test runner and fails t unless all of its tests pass and none is
-// skipped. env is added to the environment. The report goes to $SIOKIT_RESULTS/node-<name>.txt if that is set.
-//
-// A machine without node, or without the npm packages, fails: skipping would look like passing.
+// Node runs one test file of this folder as NodeFiles does.
 func Node(t *testing.T, name, file string, env ...string) {
 	t.Helper()
-	root := moduleRoot(t)
+	folder := filepath.Join(moduleRoot(t), "internal", "conformance", "exampletest")
+	dependOn(t, folder, filepath.Join(moduleRoot(t), "package-lock.json"))
+	NodeFiles(t, name, []string{filepath.Join(folder, file)}, env...)
+}
+
+// NeedNode returns node's path. A machine without it, or without the npm packages, fails: skipping would look like
+// passing.
+func NeedNode(t *testing.T) string {
+	t.Helper()
 	node, err := exec.LookPath("node")
 	if err != nil {
-		t.Fatalf("exampletest: Node.js is missing (%v): install Node.js 20 or newer and run `make setup`", err)
+		t.Fatalf("conformance: Node.js is missing (%v): install Node.js 20 or newer and run `make setup`", err)
 	}
-	if _, err := os.Stat(filepath.Join(root, "node_modules", "socket.io-client")); err != nil {
-		t.Fatalf("exampletest: the npm packages are missing (%v): run `make setup`", err)
+	if _, err := os.Stat(filepath.Join(moduleRoot(t), "node_modules", "socket.io-client")); err != nil {
+		t.Fatalf("conformance: the npm packages are missing (%v): run `make setup`", err)
 	}
-	folder := filepath.Join(root, "internal", "conformance", "exampletest")
-	dependOn(t, folder, filepath.Join(root, "package-lock.json"))
+	return node
+}
 
+// NodeFiles runs test files with node's test runner and fails t unless all of their tests pass and none is skipped.
+// env is added to the environment. The report goes to $SIOKIT_RESULTS/node-<name>.txt if that is set.
+func NodeFiles(t *testing.T, name string, files []string, env ...string) {
+	t.Helper()
+	node := NeedNode(t)
 	log := io.Discard
 	if dir := os.Getenv("SIOKIT_RESULTS"); dir != "" {
 		report, err := os.Create(filepath.Join(dir, "node-"+name+".txt"))
@@ -44,8 +54,8 @@ func Node(t *testing.T, name, file string, env ...string) {
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-20*time.Second))
 		defer cancel()
 	}
-	cmd := exec.CommandContext(ctx, node, "--test", "--test-reporter=spec", "--test-reporter-destination=stdout",
-		filepath.Join(folder, file))
+	args := append([]string{"--test", "--test-reporter=spec", "--test-reporter-destination=stdout"}, files...)
+	cmd := exec.CommandContext(ctx, node, args...)
 	cmd.Env = append(os.Environ(), env...)
 	// On an interrupt the runner ends its children and says which tests were running.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -53,7 +63,7 @@ func Node(t *testing.T, name, file string, env ...string) {
 	var printed bytes.Buffer
 	cmd.Stdout = io.MultiWriter(&printed, log)
 	cmd.Stderr = cmd.Stdout
-	err = cmd.Run()
+	err := cmd.Run()
 
 	report := printed.Bytes()
 	counts := map[string]string{}
@@ -62,15 +72,20 @@ func Node(t *testing.T, name, file string, env ...string) {
 	}
 	switch {
 	case err != nil:
-		if i := bytes.Index(report, []byte("✖ failing tests:")); i >= 0 {
-			report = report[i:]
-		}
-		t.Errorf("node: %v\n%s", err, report)
+		t.Errorf("node: %v\n%s", err, failures(report))
 	case counts["tests"] == "" || counts["tests"] == "0" || counts["pass"] != counts["tests"]:
 		t.Errorf("node ran %s tests and passed %s; none may be skipped\n%s", counts["tests"], counts["pass"], report)
 	default:
 		t.Logf("%s of %s JavaScript tests passed against %s", counts["pass"], counts["tests"], name)
 	}
+}
+
+// failures is the part of a report that a person reads first: what failed, once, or else the end.
+func failures(report []byte) []byte {
+	if i := bytes.Index(report, []byte("✖ failing tests:")); i >= 0 {
+		return report[i:]
+	}
+	return report[max(0, len(report)-8<<10):]
 }
 
 // dependOn reads the scripts of folder and the other files, which tells go test that the result depends on them:
