@@ -23,6 +23,10 @@ func isClientFile(name string) bool {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	endpoint := strings.TrimSuffix(s.cfg.Path, "/")
 	p := r.URL.Path
+	v := s.visitOf(r)
+	if v != nil {
+		v.note(func() { v.reached = true })
+	}
 	switch {
 	case strings.Contains(p, "//"):
 	case strings.HasSuffix(strings.TrimSuffix(p, "/"), endpoint):
@@ -31,6 +35,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case s.cfg.Client != nil && isClientFile(path.Base(p)) && strings.HasSuffix(path.Dir(p), endpoint):
 		s.serveClient(w, r, path.Base(p))
 		return
+	}
+	if v != nil {
+		v.note(func() { v.path404 = p })
 	}
 	http.NotFound(w, r)
 }

@@ -26,6 +26,9 @@ type refusalKind struct {
 
 const maxRefusalKinds = 256
 
+// originCause begins engineio's text for a page that may not connect.
+const originCause = "the page's origin "
+
 func (l *refusalLog) refused(r *http.Request, e *engineio.Error) {
 	level := slog.LevelWarn
 	kind := refusalKind{e.Code, clip(r.Header.Get("Origin"))}
@@ -48,7 +51,7 @@ func (l *refusalLog) refused(r *http.Request, e *engineio.Error) {
 // reason. Behind a proxy that nobody declared the origin is right and what it is compared with is
 // wrong.
 func cure(r *http.Request, e *engineio.Error) string {
-	if !strings.HasPrefix(e.Cause, "the page's origin ") { // engineio's text for this refusal
+	if !strings.HasPrefix(e.Cause, originCause) {
 		return ""
 	}
 	origin := clip(r.Header.Get("Origin"))

@@ -25,6 +25,7 @@ type Server struct {
 	root   *Namespace
 	log    refusalLog
 	panics atomic.Int64
+	checks atomic.Int32 // running Checks
 
 	dispatchers dispatchers // of all sockets
 
@@ -50,7 +51,7 @@ func New(cfg Config) (*Server, error) {
 		log:        refusalLog{log: cfg.Logger},
 	}
 	engine := cfg.engine()
-	engine.Accept, engine.Authorize, engine.Refused = s.accept, s.authorize, s.log.refused
+	engine.Accept, engine.Authorize, engine.Refused = s.accept, s.authorize, s.refused
 	if s.engine, err = engineio.NewServer(engine); err != nil {
 		return nil, err
 	}
@@ -108,6 +109,9 @@ func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver
 	s.mu.Lock()
 	s.clients[c] = struct{}{}
 	s.mu.Unlock()
+	if v := s.visitOf(r); v != nil {
+		v.note(func() { v.conn, v.conns = conn, append(v.conns, conn) })
+	}
 	return c, nil
 }
 

@@ -28,7 +28,7 @@ type cell struct {
 var cells []cell
 
 // TestMiddleware: each cell works on all transports, or WebSockets are refused with an error in the log that names
-// the writer that is to blame, and clients stay on polling.
+// the writer that is to blame, and clients stay on polling. Check says the same beforehand, and nothing where all is well.
 func TestMiddleware(t *testing.T) {
 	for _, cell := range cells {
 		t.Run(cell.name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestMiddleware(t *testing.T) {
 						err = nil // the session goes on polling
 					}
 					if err != nil {
-						t.Fatal(err)
+						t.Fatalf("%v; Check says: %v", err, srv.Check(t.Context(), app, "", nil))
 					}
 					p.wantCall("small", "echo", "small")
 					big := strings.Repeat("big ", 3000) // is worth compressing
@@ -64,6 +64,21 @@ func TestMiddleware(t *testing.T) {
 					p.want(`2["now"]`)
 				})
 			}
+			t.Run("Check", func(t *testing.T) {
+				t.Parallel()
+				srv, logged := newServer(t, core.Config{})
+				err := srv.Check(t.Context(), cell.app(srv), "", nil)
+				if cell.culprit == "" {
+					if err != nil {
+						t.Error(err)
+					}
+				} else if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), cell.culprit+": the last one") {
+					t.Errorf("got %v, want one line that names %s", err, cell.culprit)
+				}
+				if text := logged.String(); text != "" {
+					t.Errorf("logged: %s", text)
+				}
+			})
 		})
 	}
 }
