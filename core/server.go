@@ -148,9 +148,6 @@ func (s *Server) authorize(conn *engineio.Conn, r *http.Request) error {
 		return s.hookError(err)
 	}
 	if principal != c.principal {
-		if c.revoked() { // with its login the client has lost the right to fetch what is left: nobody will
-			conn.Fail(engineio.ServerClose, nil)
-		}
 		return engineio.Forbidden("the request comes with another login than the handshake of its session")
 	}
 	return nil

@@ -68,9 +68,6 @@ func (c *Conn) Transport() string {
 	return Polling
 }
 
-// Server returns the server that c belongs to.
-func (c *Conn) Server() *Server { return c.srv }
-
 // Close ends the connection for the Receiver at once and for the client once what is queued has
 // been written, at the latest after CloseTimeout.
 func (c *Conn) Close(reason Reason) { c.end(reason, nil, stateClosing, nil) }

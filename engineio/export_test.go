@@ -56,3 +56,6 @@ func OriginAllowed(origins, proxies []string, r *http.Request) (bool, error) {
 	}
 	return p.check(r) == nil, nil
 }
+
+// Server returns the server that c belongs to.
+func (c *Conn) Server() *Server { return c.srv }

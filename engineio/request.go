@@ -94,8 +94,11 @@ func (s *Server) verifySession(r *http.Request, q query, sid, version string) (q
 	}
 	if s.cfg.Authorize != nil {
 		if err := s.cfg.Authorize(c, r); err != nil {
-			c.giveUp()
-			return q, notAuthorized(err)
+			e := notAuthorized(err)
+			if e.Status == http.StatusForbidden { // an outage says nothing about who is asking
+				c.giveUp()
+			}
+			return q, e
 		}
 	}
 	q.conn = c
