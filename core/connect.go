@@ -77,9 +77,9 @@ func (c *client) refuse(namespace string, cause error) error {
 // runConnect decides about the client, on the socket's dispatcher.
 func (s *Socket) runConnect() {
 	c := &Context{Socket: s, event: "connect"}
-	middleware, connect, _, _ := s.ns.hooks()
+	registered := s.ns.set.load()
 	err := protect(func() error {
-		for _, guards := range [][]Guard{s.client.srv.cfg.Guards, middleware} {
+		for _, guards := range [][]Guard{s.client.srv.cfg.Guards, registered.middleware} {
 			for _, guard := range guards {
 				if err := guard(c); err != nil {
 					return err
@@ -93,7 +93,7 @@ func (s *Socket) runConnect() {
 	}
 	if err == nil {
 		err = protect(func() error {
-			for _, f := range connect {
+			for _, f := range registered.onConnect {
 				if err := f(c); err != nil {
 					return err
 				}
@@ -138,8 +138,7 @@ func (s *Socket) runDisconnect() {
 	s.mu.Lock()
 	reason := s.reason
 	s.mu.Unlock()
-	_, _, disconnect, _ := s.ns.hooks()
-	for _, f := range disconnect {
+	for _, f := range s.ns.set.load().onDisconnect {
 		if err := protect(func() error { f(c, reason); return nil }); err != nil {
 			s.ns.report(c, err)
 		}

@@ -2,7 +2,7 @@ package core
 
 // The methods of the namespace "/", on the server itself.
 
-func (s *Server) registrar() (*Namespace, []Guard) { return s.root, nil }
+func (s *Server) registrar() (*handlerSet, []Guard) { return s.root.set, nil }
 
 // Use is Namespace.Use of "/".
 func (s *Server) Use(guards ...Guard) { s.root.Use(guards...) }

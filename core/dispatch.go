@@ -128,7 +128,7 @@ func (s *Socket) dispatch(t task) {
 
 // runEvent runs the handler of one event and sends its ack.
 func (s *Socket) runEvent(t task) {
-	h := (*s.ns.handlers.Load())[t.event]
+	h := s.ns.set.load().events[t.event]
 	if h == nil {
 		s.ns.log.Debug("core: event without a handler", "event", clip(t.event), "socket", s.id)
 		return

@@ -29,7 +29,7 @@
 //
 // Order: Namespace.mu -> Socket.mu -> the locks of engineio. None is held while user code runs
 // or bytes are written. client.mu comes before the locks of engineio and is never held together
-// with Namespace.mu or Socket.mu; Namespace.regMu is always alone.
+// with Namespace.mu or Socket.mu; the lock of registrations is always alone.
 //
 // # Who is included
 //

@@ -18,7 +18,7 @@ type Guard = func(ctx context.Context) error
 // A Registrar is what handlers are registered on: a *Server (its namespace "/"), a *Namespace
 // or a *Group.
 type Registrar interface {
-	registrar() (*Namespace, []Guard)
+	registrar() (*handlerSet, []Guard)
 }
 
 // handler is one registered event handler.
@@ -74,23 +74,23 @@ func Plain[In, Out any](f func(ctx context.Context, in In) (Out, error)) func(*C
 }
 
 func register(r Registrar, event string, missing bool, call func(*Context, sio.Args) (any, bool, error)) {
-	ns, guards := r.registrar()
+	set, guards := r.registrar()
 	site := caller()
 	switch {
 	case missing:
-		panic(fmt.Sprintf("core: event %q on %q: the handler is nil, at %s", event, ns.name, site))
+		panic(fmt.Sprintf("core: event %q on %q: the handler is nil, at %s", event, set.place, site))
 	case sio.Reserved(event):
-		panic(fmt.Sprintf("core: event %q on %q is reserved; use OnConnect or OnDisconnect, at %s", event, ns.name, site))
+		panic(fmt.Sprintf("core: event %q on %q is reserved; use OnConnect or OnDisconnect, at %s", event, set.place, site))
 	}
-	ns.regMu.Lock()
-	defer ns.regMu.Unlock()
-	old := *ns.handlers.Load()
-	if first, ok := old[event]; ok {
-		panic(fmt.Sprintf("core: event %q on %q registered twice: at %s and %s", event, ns.name, first.site, site))
-	}
-	handlers := maps.Clone(old)
-	handlers[event] = &handler{event: event, site: site, guards: guards, call: call}
-	ns.handlers.Store(&handlers)
+	set.change(func(r *registered) {
+		if first, ok := r.events[event]; ok {
+			panic(fmt.Sprintf("core: event %q on %q registered twice: at %s and %s", event, set.place, first.site, site))
+		}
+		events := make(map[string]*handler, len(r.events)+1)
+		maps.Copy(events, r.events)
+		events[event] = &handler{event: event, site: site, guards: guards, call: call}
+		r.events = events
+	})
 }
 
 // caller returns the place in the user's program that called On or OnCall.
@@ -118,13 +118,13 @@ func (h *handler) run(c *Context, args sio.Args) (any, bool, error) {
 
 // A Group registers handlers behind common guards.
 type Group struct {
-	ns     *Namespace
+	set    *handlerSet
 	guards []Guard
 }
 
-func (g *Group) registrar() (*Namespace, []Guard) { return g.ns, g.guards }
+func (g *Group) registrar() (*handlerSet, []Guard) { return g.set, g.guards }
 
 // Group returns a Group whose handlers are behind g's guards and then these.
 func (g *Group) Group(guards ...Guard) *Group {
-	return &Group{g.ns, append(append([]Guard(nil), g.guards...), guards...)}
+	return &Group{g.set, append(append([]Guard(nil), g.guards...), guards...)}
 }

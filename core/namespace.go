@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // A Namespace is one of the logical channels of a connection, with handlers, rooms and sockets
@@ -13,14 +12,7 @@ type Namespace struct {
 	srv  *Server
 	name string
 	log  *slog.Logger
-
-	handlers atomic.Pointer[map[string]*handler] // replaced under regMu, never changed
-
-	regMu        sync.Mutex
-	middleware   []Guard                  // guarded by regMu; appended to only, so that a copied header stays valid
-	onConnect    []func(*Context) error   // likewise
-	onDisconnect []func(*Context, Reason) // likewise
-	onError      []func(*Context, error)  // likewise
+	set  *handlerSet // all that is registered here
 
 	mu      sync.RWMutex
 	sockets map[string]*Socket // by socket id; guarded by mu
@@ -28,18 +20,17 @@ type Namespace struct {
 }
 
 func newNamespace(s *Server, name string) *Namespace {
-	ns := &Namespace{
+	return &Namespace{
 		srv:     s,
 		name:    name,
 		log:     s.cfg.Logger.With("namespace", name),
+		set:     newHandlerSet(name),
 		sockets: make(map[string]*Socket),
 		rooms:   make(map[string]*room),
 	}
-	ns.handlers.Store(&map[string]*handler{})
-	return ns
 }
 
-func (ns *Namespace) registrar() (*Namespace, []Guard) { return ns, nil }
+func (ns *Namespace) registrar() (*handlerSet, []Guard) { return ns.set, nil }
 
 // Name returns the name, which begins with a slash.
 func (ns *Namespace) Name() string { return ns.name }
@@ -49,24 +40,20 @@ func (ns *Namespace) Name() string { return ns.name }
 // error made for the client shows its text, others and panics become "internal error". The
 // official clients do not retry by themselves; 20 refusals close the connection.
 func (ns *Namespace) Use(guards ...Guard) {
-	ns.regMu.Lock()
-	defer ns.regMu.Unlock()
-	ns.middleware = append(ns.middleware, guards...)
+	ns.set.change(func(r *registered) { r.middleware = append(r.middleware, guards...) })
 }
 
 // Group returns a Group whose handlers are behind the guards, which run before the arguments are
 // decoded.
 func (ns *Namespace) Group(guards ...Guard) *Group {
-	return &Group{ns, slices.Clone(guards)}
+	return &Group{ns.set, slices.Clone(guards)}
 }
 
 // OnConnect adds a function that runs for every client that joins. The client is told that it
 // is connected when all have returned nil; an error refuses it, and nothing remains of it.
 // What is emitted to it meanwhile arrives after its connect event.
 func (ns *Namespace) OnConnect(f func(c *Context) error) {
-	ns.regMu.Lock()
-	defer ns.regMu.Unlock()
-	ns.onConnect = append(ns.onConnect, f)
+	ns.set.change(func(r *registered) { r.onConnect = append(r.onConnect, f) })
 }
 
 // OnDisconnect adds a function that runs once for every client that OnConnect accepted, after
@@ -77,25 +64,14 @@ func (ns *Namespace) OnConnect(f func(c *Context) error) {
 // c is already done: a database call with it fails at once, so use context.WithoutCancel(c).
 // After a logout auth.User finds nobody: keep what you need by c.ID().
 func (ns *Namespace) OnDisconnect(f func(c *Context, reason Reason)) {
-	ns.regMu.Lock()
-	defer ns.regMu.Unlock()
-	ns.onDisconnect = append(ns.onDisconnect, f)
+	ns.set.change(func(r *registered) { r.onDisconnect = append(r.onDisconnect, f) })
 }
 
 // OnError adds an error hook: it gets the errors and panics (*PanicError) of this namespace's
 // handlers, with the Context of the event. Without a hook they are logged: as warnings, or for
 // debugging only when they were made for the client. Panics are always logged as errors.
 func (ns *Namespace) OnError(f func(c *Context, err error)) {
-	ns.regMu.Lock()
-	defer ns.regMu.Unlock()
-	ns.onError = append(ns.onError, f)
-}
-
-// hooks returns the current middleware and lifecycle functions.
-func (ns *Namespace) hooks() (middleware []Guard, connect []func(*Context) error, disconnect []func(*Context, Reason), onError []func(*Context, error)) {
-	ns.regMu.Lock()
-	defer ns.regMu.Unlock()
-	return ns.middleware, ns.onConnect, ns.onDisconnect, ns.onError
+	ns.set.change(func(r *registered) { r.onError = append(r.onError, f) })
 }
 
 // Socket returns the connected socket with that id on this node.

@@ -33,7 +33,7 @@ func isPanic(err error) bool {
 
 // report hands an error of user code to the namespace's error hooks, or to the log.
 func (ns *Namespace) report(c *Context, err error) {
-	_, _, _, hooks := ns.hooks()
+	hooks := ns.set.load().onError
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		ns.srv.panics.Add(1)
 		ns.log.Error("core: a handler panicked", "event", clip(c.event), "socket", c.id, "panic", p.Value, "stack", string(p.Stack))

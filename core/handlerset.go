@@ -1,0 +1,45 @@
+package core
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// A handlerSet is everything that is registered on a namespace: what is done with its clients,
+// their events and the errors of both. It holds no state of any client, so several namespaces may
+// share one.
+type handlerSet struct {
+	place string // the namespace's name, for texts
+
+	mu  sync.Mutex                 // serialises change
+	now atomic.Pointer[registered] // replaced under mu; what it points to never changes
+}
+
+// registered is the content of a handlerSet at one time.
+type registered struct {
+	events map[string]*handler // by event
+
+	middleware   []Guard // of connections
+	onConnect    []func(*Context) error
+	onDisconnect []func(*Context, Reason)
+	onError      []func(*Context, error)
+}
+
+func newHandlerSet(place string) *handlerSet {
+	hs := &handlerSet{place: place}
+	hs.now.Store(&registered{})
+	return hs
+}
+
+// load returns what is registered now.
+func (hs *handlerSet) load() *registered { return hs.now.Load() }
+
+// change replaces the content by what edit makes of a copy of it. edit may append to slices, but
+// must clone a map before it writes to it: readers have the old content.
+func (hs *handlerSet) change(edit func(r *registered)) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	next := *hs.load()
+	edit(&next)
+	hs.now.Store(&next)
+}
