@@ -39,23 +39,34 @@ func isEmpty(room string) bool { return room == "" }
 // read yet waits in its outbox, and a client whose outbox is full is disconnected as
 // SlowConsumer.
 func (b Broadcast) Emit(event string, args ...any) error {
+	if r := b.ns.recovery; r != nil && !b.nobody() {
+		return r.emit(b, event, args, func(batch *engineio.Batch, e logged) error { b.queue(batch, e.message, e.at); return nil })
+	}
 	m, err := encodeEvent(b.ns.name, noAck, event, args)
 	if err != nil {
 		return err
 	}
-	b.send(m)
+	if b.nobody() {
+		return nil
+	}
+	var batch engineio.Batch
+	b.queue(&batch, m, 0)
+	batch.Done()
 	return nil
 }
 
-func (b Broadcast) send(m *engineio.Message) {
-	if !b.all && len(b.rooms) == 0 {
-		return
-	}
-	var batch engineio.Batch
+func (b Broadcast) nobody() bool { return !b.all && len(b.rooms) == 0 }
+
+// queue puts m into the outboxes of the audience. at is its offset, 0 without Recovery.
+func (b Broadcast) queue(batch *engineio.Batch, m *engineio.Message, at offset) {
 	b.ns.mu.RLock()
-	b.eachLocked(func(s *Socket) { s.sendBatch(&batch, m) })
-	b.ns.mu.RUnlock()
-	batch.Done()
+	defer b.ns.mu.RUnlock()
+	b.eachLocked(func(s *Socket) {
+		if at != 0 {
+			s.sent = at
+		}
+		s.sendBatch(batch, m)
+	})
 }
 
 // Sockets returns the audience on this node.

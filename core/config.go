@@ -46,6 +46,9 @@ type Config struct {
 	// "session ended"; "-" sends none.
 	EndedEvent string
 
+	// Recovery switches connection state recovery on. Default nil: a client that comes back is a new one.
+	Recovery *Recovery
+
 	// Client holds the browser client's files (the dist folder of npm's socket.io-client), which
 	// are served below Path as socket.io.js, socket.io.min.js, socket.io.esm.min.js and so on.
 	// Default nil: 404.
@@ -139,6 +142,13 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.Recovery != nil {
+		r, err := cfg.Recovery.withDefaults()
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Recovery = &r
 	}
 	return cfg, cfg.validate()
 }

@@ -40,6 +40,11 @@ func (c *client) join(namespace string, auth []byte, known bool) error {
 		return c.refuse(namespace, &ConnectError{Message: "Invalid namespace"})
 	}
 	s := newSocket(c, ns, bytes.Clone(auth))
+	if ns.recovery != nil {
+		if pid, session := ns.recovery.take(auth, c.principal); session != nil {
+			s.resume(pid, session)
+		}
+	}
 	c.sockets = append(c.sockets, s)
 	c.mu.Unlock()
 	s.enqueue(task{kind: taskConnect})
@@ -88,8 +93,15 @@ func (s *Socket) runConnect() {
 		}
 		return nil
 	})
-	if err == nil && (s.client.revoked() || !s.ns.register(s)) {
-		return // left while the middleware ran: nobody has seen it
+	if err == nil {
+		open, again := s.enter()
+		if again != nil {
+			s.giveWay()
+			return
+		}
+		if !open {
+			return // left while the middleware ran: nobody has seen it
+		}
 	}
 	if err == nil {
 		err = protect(func() error {
@@ -111,6 +123,35 @@ func (s *Socket) runConnect() {
 	s.greeted = true // before accept: a disconnect may follow at once
 	s.client.srv.engine.Stop(s.client.joinTimer)
 	s.accept()
+}
+
+// enter makes the socket reachable. It reports false when the client has left. An error means that it
+// cannot be the one that its client was cut off from.
+func (s *Socket) enter() (open bool, err error) {
+	switch {
+	case s.client.revoked():
+		return false, nil
+	case s.ns.recovery != nil:
+		return s.ns.recovery.enter(s)
+	}
+	return s.ns.register(s), nil
+}
+
+// giveWay replaces a socket that nobody has seen by one with an id of its own.
+func (s *Socket) giveWay() {
+	next := newSocket(s.client, s.ns, s.auth)
+	c := s.client
+	c.mu.Lock()
+	i := slices.Index(c.sockets, s)
+	if i >= 0 && !c.closed && !s.left {
+		c.sockets[i] = next
+	} else {
+		i = -1
+	}
+	c.mu.Unlock()
+	if i >= 0 && s.close(ForcedClose, nil) {
+		next.enqueue(task{kind: taskConnect})
+	}
 }
 
 // refused removes every trace of the socket and tells the client.

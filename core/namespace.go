@@ -14,13 +14,15 @@ type Namespace struct {
 	log  *slog.Logger
 	set  *handlerSet // all that is registered here
 
+	recovery *recovery // nil when it is off
+
 	mu      sync.RWMutex
 	sockets map[string]*Socket // by socket id; guarded by mu
 	rooms   map[string]*room   // without the sockets' own rooms; guarded by mu
 }
 
 func newNamespace(s *Server, name string) *Namespace {
-	return &Namespace{
+	ns := &Namespace{
 		srv:     s,
 		name:    name,
 		log:     s.cfg.Logger.With("namespace", name),
@@ -28,6 +30,10 @@ func newNamespace(s *Server, name string) *Namespace {
 		sockets: make(map[string]*Socket),
 		rooms:   make(map[string]*room),
 	}
+	if s.cfg.Recovery != nil {
+		ns.recovery = newRecovery(ns, *s.cfg.Recovery)
+	}
+	return ns
 }
 
 func (ns *Namespace) registrar() (*handlerSet, []Guard) { return ns.set, nil }

@@ -29,6 +29,12 @@ type Socket struct {
 	registered bool                // ns knows the socket; guarded by ns.mu
 
 	mu      sync.Mutex
+	pid     string      // with Recovery: by which the client takes its session up, a secret; set once, like the next three
+	resumed *resumption // the session that it was before
+	born    offset      // see savedSession
+	since   offset      // likewise; guarded by recovery.mu
+	sent    offset      // likewise; guarded by recovery.mu
+
 	early   []*engineio.Message // emitted before the CONNECT reply; guarded by mu
 	earlyN  int                 // bytes in early; guarded by mu
 	reason  Reason              // guarded by mu; set once
@@ -49,6 +55,9 @@ func newSocket(c *client, ns *Namespace, auth []byte) *Socket {
 	// Not a child of c.ctx, whose own cause would win: close ends it, with a *DisconnectError.
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(c.ctx))
 	s.queue.space.L = &s.mu
+	if ns.recovery != nil {
+		s.pid, s.born = newSocketID(), ns.recovery.now()
+	}
 	return s
 }
 
@@ -82,6 +91,9 @@ func (s *Socket) Auth(v any) error { return sio.DecodeExact(s.auth, v) }
 
 // Emit sends an event to this client. See Broadcast.Emit for the arguments.
 func (s *Socket) Emit(event string, args ...any) error {
+	if r := s.ns.recovery; r != nil {
+		return s.emitKept(r, event, args)
+	}
 	m, err := encodeEvent(s.ns.name, noAck, event, args)
 	if err != nil {
 		return err
@@ -200,7 +212,8 @@ func (s *Socket) keepEarly(m *engineio.Message) (kept bool, err error) {
 func (s *Socket) accept() {
 	packet, err := sio.AppendConnect(make([]byte, engineio.Headroom, 64), s.ns.name, struct {
 		SID string `json:"sid"`
-	}{s.id})
+		PID string `json:"pid,omitempty"`
+	}{s.id, s.pid})
 	if err != nil {
 		panic(err) // a string always encodes
 	}
@@ -257,6 +270,9 @@ func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 	s.mu.Unlock()
 
 	s.ns.unregister(s)
+	if r := s.ns.recovery; r != nil && was == socketConnected && reason.recoverable() {
+		r.keep(s)
+	}
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
 	s.enqueue(task{kind: taskDisconnect})
 	return was, true

@@ -16,9 +16,10 @@ import (
 const shutdownPatience = 10 * time.Second
 
 // A Fixture is what js/reference.mjs is, with siokit: a server with default options, one with a fast
-// heartbeat, and one that an HTTP request stops and starts.
+// heartbeat, one that keeps sessions for clients that come back, and one that an HTTP request stops and starts.
 type Fixture struct {
 	main, ping *site
+	recovering *site
 	control    *http.Server
 	controlURL string
 
@@ -41,6 +42,9 @@ func (f *Fixture) start() (err error) {
 	}
 	fast := core.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 600 * time.Millisecond}
 	if f.ping, err = serve("127.0.0.1:0", fast); err != nil {
+		return err
+	}
+	if f.recovering, err = serve("127.0.0.1:0", core.Config{Recovery: &core.Recovery{}}); err != nil {
 		return err
 	}
 	if f.restarting, err = serve("127.0.0.1:0", core.Config{}); err != nil {
@@ -84,6 +88,7 @@ func (f *Fixture) Env() []string {
 	return []string{
 		"SIOKIT_URL=http://" + f.main.address,
 		"SIOKIT_PING_URL=http://" + f.ping.address,
+		"SIOKIT_RECOVERY_URL=http://" + f.recovering.address,
 		"SIOKIT_RESTART_URL=http://" + f.restarting.address,
 		"SIOKIT_CONTROL_URL=" + f.controlURL,
 	}
@@ -97,7 +102,7 @@ func (f *Fixture) Close() error {
 	if f.control != nil {
 		err = f.control.Close()
 	}
-	for _, s := range []*site{f.main, f.ping, f.restarting} {
+	for _, s := range []*site{f.main, f.ping, f.recovering, f.restarting} {
 		if s != nil { // Start may have failed half-way
 			err = errors.Join(err, s.stop())
 		}

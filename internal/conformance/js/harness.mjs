@@ -10,6 +10,7 @@ import { io as io48 } from "socket.io-client";
 export const fixture = {
   url: required("SIOKIT_URL"), // default options
   pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 600 ms
+  recoveryURL: required("SIOKIT_RECOVERY_URL"), // connection state recovery
   restartURL: required("SIOKIT_RESTART_URL"), // stopped and started through controlURL
   controlURL: required("SIOKIT_CONTROL_URL"), // POST /stop, /start
 };

@@ -117,6 +117,7 @@ async function serve(port, options = {}) {
 
 const main = await serve(0);
 const ping = await serve(0, { pingInterval: 300, pingTimeout: 600 });
+const recovering = await serve(0, { connectionStateRecovery: {} });
 let restarting = await serve(0);
 const { port } = restarting;
 
@@ -132,6 +133,7 @@ console.log(
   JSON.stringify({
     SIOKIT_URL: at(main.port),
     SIOKIT_PING_URL: at(ping.port),
+    SIOKIT_RECOVERY_URL: at(recovering.port),
     SIOKIT_RESTART_URL: at(port),
     SIOKIT_CONTROL_URL: at(control.address().port),
   }),
