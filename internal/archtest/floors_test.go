@@ -13,6 +13,7 @@ var floors = map[string]int{
 	"wire/sio": 0,
 
 	"engineio": 1,
+	"cluster":  1,
 	"sessions": 1,
 
 	"core": 2,
@@ -23,6 +24,8 @@ var floors = map[string]int{
 	"chisio":  3,
 
 	"sessions/sessiontest": 3,
+
+	"cluster/membus": 3,
 
 	"examples/login/app": 3, // what the four programs beside it have in common
 
