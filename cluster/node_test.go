@@ -151,22 +151,20 @@ func (p *pair) sent(t *testing.T) string {
 	}
 }
 
-// replayLast publishes the last message that was seen once more.
-func (p *pair) replayLast(t *testing.T) {
+// replay publishes once more the next message that names an event.
+func (p *pair) replay(t *testing.T, event string) {
 	t.Helper()
-	var last string
 	for {
 		select {
-		case last = <-p.seen:
-			continue
-		default:
+		case msg := <-p.seen:
+			if strings.Contains(msg, `"event":"`+event+`"`) {
+				p.inject(msg)
+				return
+			}
+		case <-time.After(patience):
+			t.Fatal("nothing to replay")
 		}
-		break
 	}
-	if last == "" {
-		t.Fatal("nothing to replay")
-	}
-	p.inject(last)
 }
 
 // know waits until nodes know each other.
