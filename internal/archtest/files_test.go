@@ -19,7 +19,8 @@ var longFiles = map[string]string{}
 // predictable packages may import math/rand or math/rand/v2, each for its reason: nothing that must be
 // hard to guess comes from it.
 var predictable = map[string]string{
-	"core": "the order in which Shutdown closes connections",
+	"core":                  "the order in which Shutdown closes connections",
+	"cluster/internal/pump": "jitter of the pauses between attempts",
 }
 
 func TestFilesStayShort(t *testing.T) {

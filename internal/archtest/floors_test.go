@@ -16,6 +16,8 @@ var floors = map[string]int{
 	"cluster":  1,
 	"sessions": 1,
 
+	"cluster/internal/pump": 2, // what the buses have in common
+
 	"core": 2,
 	"auth": 2,
 
