@@ -59,9 +59,7 @@ func (b Broadcast) nobody() bool { return !b.all && len(b.rooms) == 0 }
 
 // queue puts m into the outboxes of the audience. at is its offset, 0 without Recovery.
 func (b Broadcast) queue(batch *engineio.Batch, m *engineio.Message, at offset) {
-	b.ns.mu.RLock()
-	defer b.ns.mu.RUnlock()
-	b.eachLocked(func(s *Socket) {
+	b.each(func(s *Socket) {
 		if at != 0 {
 			s.sent = at
 		}
@@ -71,19 +69,15 @@ func (b Broadcast) queue(batch *engineio.Batch, m *engineio.Message, at offset) 
 
 // Sockets returns the audience on this node.
 func (b Broadcast) Sockets() []*Socket {
-	b.ns.mu.RLock()
-	defer b.ns.mu.RUnlock()
 	var sockets []*Socket
-	b.eachLocked(func(s *Socket) { sockets = append(sockets, s) })
+	b.each(func(s *Socket) { sockets = append(sockets, s) })
 	return sockets
 }
 
 // Count returns the size of the audience on this node.
 func (b Broadcast) Count() int {
-	b.ns.mu.RLock()
-	defer b.ns.mu.RUnlock()
 	n := 0
-	b.eachLocked(func(*Socket) { n++ })
+	b.each(func(*Socket) { n++ })
 	return n
 }
 

@@ -9,6 +9,11 @@ import (
 // socket.
 type Holder interface{ socket() *Socket }
 
+// A Described is what per-socket data can be read from: a Holder, or a RemoteSocket.
+type Described interface {
+	value(key any) (any, bool)
+}
+
 func (s *Socket) socket() *Socket { return s }
 
 // SetData keeps a value in the socket, under its type: a later SetData with the same T replaces
@@ -23,8 +28,8 @@ func SetData[T any](of Holder, value T) {
 }
 
 // Data returns what SetData kept under the type T, and whether there is such a value.
-func Data[T any](of Holder) (value T, ok bool) {
-	kept, ok := of.socket().value(reflect.TypeFor[T]())
+func Data[T any](of Described) (value T, ok bool) {
+	kept, ok := of.value(reflect.TypeFor[T]())
 	if !ok {
 		return value, false
 	}

@@ -1,0 +1,115 @@
+package core
+
+import (
+	"maps"
+	"slices"
+)
+
+// each calls f for each socket of the audience on this node, once, with the socket's namespace locked
+// for reading: f must neither run user code nor change rooms.
+func (b Broadcast) each(f func(*Socket)) {
+	if b.nobody() {
+		return
+	}
+	b.ns.mu.RLock()
+	defer b.ns.mu.RUnlock()
+	b.eachLocked(f)
+}
+
+// eachLocked calls f for each socket of the audience, once. The caller holds ns.mu for reading.
+func (b Broadcast) eachLocked(f func(*Socket)) {
+	skip := func(s *Socket) bool { return s == b.sender || b.excludesLocked(s) }
+	if b.sender == nil && len(b.except) == 0 {
+		skip = func(*Socket) bool { return false }
+	}
+	if b.all {
+		for _, s := range b.ns.sockets {
+			if !skip(s) {
+				f(s)
+			}
+		}
+		return
+	}
+	var seen map[*Socket]struct{}
+	if len(b.rooms) > 1 {
+		seen = make(map[*Socket]struct{})
+	}
+	visit := func(s *Socket) {
+		if seen != nil {
+			if _, twice := seen[s]; twice {
+				return
+			}
+			seen[s] = struct{}{}
+		}
+		if !skip(s) {
+			f(s)
+		}
+	}
+	for _, name := range b.rooms {
+		own := b.ns.sockets[name]
+		if own != nil {
+			visit(own)
+		}
+		if r := b.ns.rooms[name]; r != nil {
+			for _, s := range r.members {
+				if s != own {
+					visit(s)
+				}
+			}
+		}
+	}
+}
+
+func (b Broadcast) excludesLocked(s *Socket) bool {
+	for _, name := range b.except {
+		if _, ok := s.rooms[name]; ok || name == s.id {
+			return true
+		}
+	}
+	return false
+}
+
+// Join adds everybody in the audience on this node to rooms. See Socket.Join: the only error is a room
+// without a name, and then nobody has joined. Sockets that leave meanwhile are passed over.
+func (b Broadcast) Join(rooms ...string) error {
+	if slices.Contains(rooms, "") {
+		return errEmptyRoom
+	}
+	for _, s := range b.Sockets() {
+		_ = s.Join(rooms...) // it has left, which is no mistake here
+	}
+	return nil
+}
+
+// Leave removes everybody in the audience on this node from rooms. See Socket.Leave.
+func (b Broadcast) Leave(rooms ...string) {
+	for _, s := range b.Sockets() {
+		s.Leave(rooms...)
+	}
+}
+
+// Disconnect makes everybody in the audience on this node leave the namespace. See Socket.Disconnect.
+func (b Broadcast) Disconnect() {
+	for _, s := range b.Sockets() {
+		s.Disconnect()
+	}
+}
+
+// DisconnectAll closes the connections of everybody in the audience on this node, which ends their
+// sockets in other namespaces too. See Socket.DisconnectAll.
+func (b Broadcast) DisconnectAll() {
+	for _, s := range b.Sockets() {
+		s.DisconnectAll()
+	}
+}
+
+// CloseRoom makes everybody leave the room, which then does not exist any more. Nobody is disconnected.
+func (ns *Namespace) CloseRoom(room string) { ns.To(room).Leave(room) }
+
+// Rooms returns the names of the rooms that somebody on this node is in, in no order, without the
+// sockets' own. Who is in one says To(room).Sockets or To(room).Fetch.
+func (ns *Namespace) Rooms() []string {
+	ns.mu.RLock()
+	defer ns.mu.RUnlock()
+	return slices.Collect(maps.Keys(ns.rooms))
+}
