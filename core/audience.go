@@ -11,9 +11,31 @@ func (b Broadcast) each(f func(*Socket)) {
 	if b.nobody() {
 		return
 	}
-	b.ns.mu.RLock()
-	defer b.ns.mu.RUnlock()
-	b.eachLocked(f)
+	if b.ns.parent == nil {
+		b.ns = b.ns.live()
+		b.ns.mu.RLock()
+		defer b.ns.mu.RUnlock()
+		b.eachLocked(f)
+		return
+	}
+	for _, child := range b.ns.Children() {
+		b.ns = child
+		b.each(f)
+	}
+}
+
+// emitToChildren is Emit on a parent: each child's packets carry its own name.
+func (b Broadcast) emitToChildren(event string, args []any) error {
+	if _, err := encodeEvent("/", noAck, event, args); err != nil {
+		return err // also when nobody is there
+	}
+	for _, child := range b.ns.Children() {
+		b.ns = child
+		if err := b.Emit(event, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eachLocked calls f for each socket of the audience, once. The caller holds ns.mu for reading.
@@ -109,7 +131,13 @@ func (ns *Namespace) CloseRoom(room string) { ns.To(room).Leave(room) }
 // Rooms returns the names of the rooms that somebody on this node is in, in no order, without the
 // sockets' own. Who is in one says To(room).Sockets or To(room).Fetch.
 func (ns *Namespace) Rooms() []string {
-	ns.mu.RLock()
-	defer ns.mu.RUnlock()
-	return slices.Collect(maps.Keys(ns.rooms))
+	names := make(map[string]struct{})
+	for _, part := range ns.parts() {
+		part.mu.RLock()
+		for name := range part.rooms {
+			names[name] = struct{}{}
+		}
+		part.mu.RUnlock()
+	}
+	return slices.Collect(maps.Keys(names))
 }

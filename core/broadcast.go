@@ -39,7 +39,11 @@ func isEmpty(room string) bool { return room == "" }
 // read yet waits in its outbox, and a client whose outbox is full is disconnected as
 // SlowConsumer.
 func (b Broadcast) Emit(event string, args ...any) error {
-	if r := b.ns.recovery; r != nil && !b.nobody() {
+	if b.ns.parent != nil {
+		return b.emitToChildren(event, args)
+	}
+	b.ns = b.ns.live()
+	if r := b.ns.recovery; r != nil && b.ns.listed.Load() && !b.nobody() {
 		return r.emit(b, event, args, func(batch *engineio.Batch, e logged) error { b.queue(batch, e.message, e.at); return nil })
 	}
 	m, err := encodeEvent(b.ns.name, noAck, event, args)

@@ -40,6 +40,17 @@ type Config struct {
 	// forgot to protect. Default none.
 	Guards []Guard
 
+	// ReservedRooms are prefixes of room names that clients cannot ask for: see Context.JoinRequest.
+	// Default "user:" and "#". A list replaces the default; socket ids are always reserved.
+	ReservedRooms []string
+
+	// AlwaysConnect tells a client that it is connected before OnConnect runs, not after it: as soon as
+	// Guards and Namespace.Use have let it in. An error of OnConnect then cannot refuse it any more. It
+	// disconnects it (the client sees "io server disconnect"), and EndedEvent says why, with "internal
+	// error" for errors that were not made for clients. Call works in OnConnect then, and OnDisconnect
+	// does not run for such a client. Default false.
+	AlwaysConnect bool
+
 	// EndedEvent is the event by which a client learns why the server ends its socket: a logout, an
 	// expired token, or a DisconnectBecause with an error made for clients (see Error). Its argument is
 	// {"message": ..., "data": ...} as in a refusal, and "disconnect" follows at once. Default
@@ -128,6 +139,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.EndedEvent == "" {
 		cfg.EndedEvent = "session ended"
 	}
+	if cfg.ReservedRooms == nil {
+		cfg.ReservedRooms = []string{"user:", "#"}
+	}
 	if cfg.Path == "" {
 		cfg.Path = "/socket.io/"
 	}
@@ -172,6 +186,9 @@ func (cfg *Config) validate() error {
 	}
 	if strings.Trim(cfg.Path, "/") == "" || cfg.Path[0] != '/' || strings.Contains(cfg.Path, "//") {
 		return fmt.Errorf("core: Path must be like \"/socket.io/\", got %q", cfg.Path)
+	}
+	if slices.Contains(cfg.ReservedRooms, "") {
+		return errors.New("core: ReservedRooms must not hold an empty prefix, which every room has: to let clients ask for none, register no CanJoin")
 	}
 	if sio.Reserved(cfg.EndedEvent) {
 		return fmt.Errorf("core: EndedEvent must not be %q, which clients know as something else: choose another name", cfg.EndedEvent)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"github.com/siokit/siokit/engineio"
@@ -18,26 +19,38 @@ var errEarly = &Error{Message: "too much was emitted to a client before it was c
 
 // join handles CONNECT. User code decides, on the socket's dispatcher.
 func (c *client) join(namespace string, auth []byte, known bool) error {
-	ns := c.srv.lookup(namespace)
+	ns := c.srv.enter(namespace)
+	s, err := c.admit(ns, namespace, auth, known)
+	if s == nil && ns != nil {
+		c.srv.leave(ns)
+	}
+	switch {
+	case err == errInvalidNamespace:
+		c.srv.cfg.Logger.Debug("core: a client asked for an unknown namespace", "namespace", clip(namespace), "known", c.srv.knownNames())
+		return c.refuse(namespace, err)
+	case s != nil:
+		s.enqueue(task{kind: taskConnect})
+	}
+	return err
+}
+
+// admit makes the socket for a CONNECT, nil when the connection has ended since.
+func (c *client) admit(ns *Namespace, namespace string, auth []byte, known bool) (*Socket, error) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.closed || c.draining { // since take looked: nobody would end the socket
-		c.mu.Unlock()
-		return nil
+		return nil, nil
 	}
 	if known && slices.ContainsFunc(c.sockets, func(s *Socket) bool { return s.ns.name == namespace && !s.left }) {
-		c.mu.Unlock()
-		return errTwice
+		return nil, errTwice
 	}
 	// A socket that the server has ended gives way to the new one.
 	c.sockets = slices.DeleteFunc(c.sockets, func(s *Socket) bool { return s.ns.name == namespace })
 	if len(c.sockets) >= c.srv.cfg.MaxNamespaces {
-		c.mu.Unlock()
-		return errTooMany
+		return nil, errTooMany
 	}
 	if ns == nil {
-		c.mu.Unlock()
-		c.srv.cfg.Logger.Debug("core: a client asked for an unknown namespace", "namespace", clip(namespace), "known", c.srv.namespaceNames())
-		return c.refuse(namespace, &ConnectError{Message: "Invalid namespace"})
+		return nil, errInvalidNamespace
 	}
 	s := newSocket(c, ns, bytes.Clone(auth))
 	if ns.recovery != nil {
@@ -46,9 +59,7 @@ func (c *client) join(namespace string, auth []byte, known bool) error {
 		}
 	}
 	c.sockets = append(c.sockets, s)
-	c.mu.Unlock()
-	s.enqueue(task{kind: taskConnect})
-	return nil
+	return s, nil
 }
 
 // refuse answers a CONNECT with CONNECT_ERROR. An error means that it was one too many.
@@ -71,6 +82,11 @@ func (c *client) refuse(namespace string, cause error) error {
 		}
 	}
 	_ = c.conn.Send(engineio.NewMessage(packet))
+	return c.countRefusal()
+}
+
+// countRefusal returns an error when there have been too many.
+func (c *client) countRefusal() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refused++; c.refused >= maxRefused {
@@ -82,30 +98,21 @@ func (c *client) refuse(namespace string, cause error) error {
 // runConnect decides about the client, on the socket's dispatcher.
 func (s *Socket) runConnect() {
 	c := &Context{Socket: s, event: "connect"}
-	registered := s.ns.set.load()
-	err := protect(func() error {
-		for _, guards := range [][]Guard{s.client.srv.cfg.Guards, registered.middleware} {
-			for _, guard := range guards {
-				if err := guard(c); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
+	err := s.passGuards(c)
 	if err == nil {
-		open, again := s.enter()
-		if again != nil {
+		switch err = s.enter(); {
+		case err == errNotResumable:
 			s.giveWay()
 			return
-		}
-		if !open {
-			return // left while the middleware ran: nobody has seen it
+		case err == ErrDisconnected:
+			return // left while the guards ran: nobody has seen it
+		case err == nil && s.client.srv.cfg.AlwaysConnect:
+			s.accept()
 		}
 	}
 	if err == nil {
 		err = protect(func() error {
-			for _, f := range registered.onConnect {
+			for _, f := range s.ns.set.load().onConnect {
 				if err := f(c); err != nil {
 					return err
 				}
@@ -121,26 +128,26 @@ func (s *Socket) runConnect() {
 		return
 	}
 	s.greeted = true // before accept: a disconnect may follow at once
-	s.client.srv.engine.Stop(s.client.joinTimer)
 	s.accept()
 }
 
-// enter makes the socket reachable. It reports false when the client has left. An error means that it
-// cannot be the one that its client was cut off from.
-func (s *Socket) enter() (open bool, err error) {
+// enter makes the socket reachable. It returns ErrDisconnected when the client has left, and
+// errNotResumable when it cannot be the one that its client was cut off from. Other errors refuse.
+func (s *Socket) enter() error {
 	switch {
-	case s.client.revoked():
-		return false, nil
+	case s.client.revoked() || !s.announceChild():
+		return ErrDisconnected
 	case s.ns.recovery != nil:
 		return s.ns.recovery.enter(s)
 	}
-	return s.ns.register(s), nil
+	return s.ns.register(s)
 }
 
 // giveWay replaces a socket that nobody has seen by one with an id of its own.
 func (s *Socket) giveWay() {
 	next := newSocket(s.client, s.ns, s.auth)
 	c := s.client
+	c.srv.hold(s.ns)
 	c.mu.Lock()
 	i := slices.Index(c.sockets, s)
 	if i >= 0 && !c.closed && !s.left {
@@ -149,15 +156,45 @@ func (s *Socket) giveWay() {
 		i = -1
 	}
 	c.mu.Unlock()
-	if i >= 0 && s.close(ForcedClose, nil) {
+	if i < 0 {
+		c.srv.leave(s.ns)
+		return
+	}
+	if s.close(ForcedClose, nil) {
 		next.enqueue(task{kind: taskConnect})
 	}
+}
+
+// passGuards asks everything that decides before the namespace knows of the client.
+func (s *Socket) passGuards(c *Context) error {
+	return protect(func() error {
+		if err := runGuards(c, s.client.srv.cfg.Guards); err != nil {
+			return err
+		}
+		if err := s.client.srv.settle(c); err != nil {
+			return err
+		}
+		return runGuards(c, s.ns.set.load().middleware)
+	})
+}
+
+func runGuards(c *Context, guards []Guard) error {
+	for _, guard := range guards {
+		if err := guard(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refused removes every trace of the socket and tells the client.
 func (s *Socket) refused(c *Context, err error) {
 	if !isForClient(err) {
 		s.ns.report(c, err)
+	}
+	if s.Connected() {
+		s.refusedLate(err)
+		return
 	}
 	s.client.remove(s)
 	if !s.close(ForcedClose, err) {
@@ -168,6 +205,18 @@ func (s *Socket) refused(c *Context, err error) {
 		return
 	}
 	s.client.vacated()
+}
+
+// refusedLate refuses a client that has been told that it is connected. A DISCONNECT packet has no
+// room for a reason, so Config.EndedEvent tells it.
+func (s *Socket) refusedLate(cause error) {
+	if !isForClient(cause) {
+		cause = errors.Join(&ConnectError{Message: internalError}, cause)
+	}
+	s.leave(cause)
+	if err := s.client.countRefusal(); err != nil {
+		s.client.conn.CloseBecause(engineio.ForcedClose, err)
+	}
 }
 
 // runDisconnect runs the disconnect functions of a socket that OnConnect had accepted.

@@ -19,6 +19,18 @@ func (s *Server) OnDisconnect(f func(c *Context, reason Reason)) { s.root.OnDisc
 // OnError is Namespace.OnError of "/".
 func (s *Server) OnError(f func(c *Context, err error)) { s.root.OnError(f) }
 
+// CanJoin is Namespace.CanJoin of "/".
+func (s *Server) CanJoin(f func(c *Context, room string) error) { s.root.CanJoin(f) }
+
+// OnRoom is Namespace.OnRoom of "/".
+func (s *Server) OnRoom(hooks RoomHooks) { s.root.OnRoom(hooks) }
+
+// Rooms is Namespace.Rooms of "/".
+func (s *Server) Rooms() []string { return s.root.Rooms() }
+
+// CloseRoom is Namespace.CloseRoom of "/".
+func (s *Server) CloseRoom(room string) { s.root.CloseRoom(room) }
+
 // Socket is Namespace.Socket of "/".
 func (s *Server) Socket(id string) (*Socket, bool) { return s.root.Socket(id) }
 

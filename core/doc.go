@@ -29,7 +29,8 @@
 //
 // Order: Namespace.mu -> Socket.mu -> the locks of engineio. None is held while user code runs
 // or bytes are written. client.mu comes before the locks of engineio and is never held together
-// with Namespace.mu or Socket.mu; the lock of registrations is always alone.
+// with Namespace.mu or Socket.mu; while Server.mu or the lock of registrations is held no other is
+// taken.
 //
 // # Who is included
 //

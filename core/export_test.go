@@ -1,5 +1,10 @@
 package core
 
+import (
+	"maps"
+	"slices"
+)
+
 // PendingAcks is how many Calls wait on the socket.
 func (s *Socket) PendingAcks() int {
 	s.mu.Lock()
@@ -26,4 +31,21 @@ func (s *Socket) QueuedEvents() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.queue.len()
+}
+
+// MatchPattern returns what a namespace pattern finds in a name.
+func MatchPattern(text, name string) (params map[string]string, ok bool, err error) {
+	p, err := parsePattern(text)
+	if err != nil {
+		return nil, false, err
+	}
+	params, ok = p.match(name)
+	return params, ok, nil
+}
+
+// NamespaceNames is what the server holds in its table of namespaces.
+func (s *Server) NamespaceNames() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.namespaces))
 }

@@ -9,7 +9,9 @@ import (
 // their events and the errors of both. It holds no state of any client, so several namespaces may
 // share one.
 type handlerSet struct {
-	place string // the namespace's name, for texts
+	place string                     // the namespace's name, for texts
+	claim func() *handlerSet         // returns the set to change instead of this one; nil: this one
+	from  atomic.Pointer[handlerSet] // what is registered is there; nil: here
 
 	mu  sync.Mutex                 // serialises change
 	now atomic.Pointer[registered] // replaced under mu; what it points to never changes
@@ -23,6 +25,9 @@ type registered struct {
 	onConnect    []func(*Context) error
 	onDisconnect []func(*Context, Reason)
 	onError      []func(*Context, error)
+
+	canJoin []func(c *Context, room string) error
+	onRoom  []RoomHooks
 }
 
 func newHandlerSet(place string) *handlerSet {
@@ -32,11 +37,22 @@ func newHandlerSet(place string) *handlerSet {
 }
 
 // load returns what is registered now.
-func (hs *handlerSet) load() *registered { return hs.now.Load() }
+func (hs *handlerSet) load() *registered {
+	if from := hs.from.Load(); from != nil {
+		return from.load()
+	}
+	return hs.now.Load()
+}
 
 // change replaces the content by what edit makes of a copy of it. edit may append to slices, but
 // must clone a map before it writes to it: readers have the old content.
 func (hs *handlerSet) change(edit func(r *registered)) {
+	if hs.claim != nil {
+		if to := hs.claim(); to != hs {
+			to.change(edit)
+			return
+		}
+	}
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	next := *hs.load()

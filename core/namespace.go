@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // A Namespace is one of the logical channels of a connection, with handlers, rooms and sockets
@@ -14,11 +15,20 @@ type Namespace struct {
 	log  *slog.Logger
 	set  *handlerSet // all that is registered here
 
+	parent *parent           // of what OfPattern and OfFunc return; nil for others
+	child  *child            // of one that belongs to a parent; nil for others
+	params map[string]string // by a pattern
+	listed atomic.Bool       // clients get it by its name, or it is a parent; written under Server.mu
+
 	recovery *recovery // nil when it is off
 
 	mu      sync.RWMutex
+	removed atomic.Bool        // takes no more sockets; written under mu
 	sockets map[string]*Socket // by socket id; guarded by mu
 	rooms   map[string]*room   // without the sockets' own rooms; guarded by mu
+
+	roomEvents []roomEvent // that the room hooks have not seen; guarded by mu
+	telling    bool        // a goroutine runs the room hooks; guarded by mu
 }
 
 func newNamespace(s *Server, name string) *Namespace {
@@ -80,12 +90,17 @@ func (ns *Namespace) OnError(f func(c *Context, err error)) {
 	ns.set.change(func(r *registered) { r.onError = append(r.onError, f) })
 }
 
-// Socket returns the connected socket with that id on this node.
+// Socket returns the connected socket with that id on this node, of a parent in any of its children.
 func (ns *Namespace) Socket(id string) (*Socket, bool) {
-	ns.mu.RLock()
-	defer ns.mu.RUnlock()
-	s, ok := ns.sockets[id]
-	return s, ok
+	for _, part := range ns.parts() {
+		part.mu.RLock()
+		s, ok := part.sockets[id]
+		part.mu.RUnlock()
+		if ok {
+			return s, true
+		}
+	}
+	return nil, false
 }
 
 // Sockets returns the sockets of this namespace on this node.

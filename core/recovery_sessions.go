@@ -13,7 +13,8 @@ import (
 )
 
 // recovery is what a namespace remembers for clients that come back: the events of the last minutes,
-// and the sessions of clients that were cut off. Lock order: recovery.mu -> Namespace.mu -> Socket.mu.
+// and the sessions of clients that were cut off. Lock order: recovery.mu -> Namespace.mu -> Socket.mu;
+// recovery.mu -> Server.mu.
 type recovery struct {
 	ns  *Namespace
 	cfg Recovery
@@ -24,6 +25,7 @@ type recovery struct {
 	oldest   []*savedSession           // in the order they were saved, also those taken since; guarded by mu
 	timer    *engineio.Timer           // forgets what is too old; nil until something was kept; guarded by mu
 	timed    bool                      // timer is running; guarded by mu
+	holding  bool                      // of a dynamic namespace: it stays while sessions wait; guarded by mu
 }
 
 func newRecovery(ns *Namespace, cfg Recovery) *recovery {
@@ -113,6 +115,10 @@ func (r *recovery) pruneLocked(now time.Time) {
 	}
 	r.oldest = r.oldest[n:]
 	r.log.prune(now.Add(-r.cfg.Window), r.cfg.MaxPackets, r.cfg.MaxBytes)
+	if r.holding && len(r.sessions) == 0 {
+		r.holding = false
+		r.ns.srv.leave(r.ns)
+	}
 	if r.timed || len(r.oldest)+len(r.log.kept()) == 0 {
 		return
 	}
@@ -165,20 +171,20 @@ func (r *recovery) now() offset {
 
 // enter makes s reachable, as register does, and queues what it has missed if it came back. With
 // errNotResumable that is not kept any more: then the socket has to give way to a new one.
-func (r *recovery) enter(s *Socket) (open bool, err error) {
+func (r *recovery) enter(s *Socket) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s.resumed != nil && s.resumed.principal != s.principal() {
-		return false, errNotResumable
+		return errNotResumable
 	}
 	s.since = r.log.last
 	if s.resumed == nil {
 		s.sent = s.born
-		return r.ns.register(s), nil
+		return r.ns.register(s)
 	}
 	missed, ok := r.missedLocked(s.resumed)
 	if !ok {
-		return false, errNotResumable
+		return errNotResumable
 	}
 	s.since, s.sent = s.resumed.since, r.log.last
 	s.mu.Lock()
@@ -187,7 +193,7 @@ func (r *recovery) enter(s *Socket) (open bool, err error) {
 		s.earlyN += m.Size()
 	}
 	s.mu.Unlock()
-	return r.ns.register(s), nil
+	return r.ns.register(s)
 }
 
 // missedLocked collects what a session has missed. ok is false when some of it is not kept any more,
@@ -241,6 +247,10 @@ func (r *recovery) keep(s *Socket) {
 		born: s.born, since: s.since, sent: s.sent, left: r.log.last, saved: time.Now(),
 	}
 	r.sessions[saved.pid] = saved
+	if !r.holding {
+		r.holding = true
+		r.ns.srv.hold(r.ns)
+	}
 	r.oldest = append(r.oldest, saved)
 	r.pruneLocked(saved.saved)
 }

@@ -12,18 +12,21 @@ type room struct {
 	index   map[*Socket]int // place in members
 }
 
-func (r *room) add(s *Socket) {
+// add reports whether s was not in it.
+func (r *room) add(s *Socket) bool {
 	if _, ok := r.index[s]; ok {
-		return
+		return false
 	}
 	r.index[s] = len(r.members)
 	r.members = append(r.members, s)
+	return true
 }
 
-func (r *room) remove(s *Socket) {
+// remove reports whether s was in it.
+func (r *room) remove(s *Socket) bool {
 	i, ok := r.index[s]
 	if !ok {
-		return
+		return false
 	}
 	last := len(r.members) - 1
 	r.members[i] = r.members[last]
@@ -31,22 +34,26 @@ func (r *room) remove(s *Socket) {
 	r.members[last] = nil
 	r.members = r.members[:last]
 	delete(r.index, s)
+	return true
 }
 
-// register makes s reachable: by its id and in the rooms it has joined so far. It reports false
-// when the client has already left.
-func (ns *Namespace) register(s *Socket) bool {
+// register makes s reachable: by its id and in the rooms it has joined so far. It returns
+// ErrDisconnected when the client has already left, and refuses when the namespace has been removed.
+func (ns *Namespace) register(s *Socket) error {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
 	if s.state.Load() == socketClosed {
-		return false
+		return ErrDisconnected
+	}
+	if ns.removed.Load() {
+		return errInvalidNamespace
 	}
 	s.registered = true
 	ns.sockets[s.id] = s
 	for name := range s.rooms {
 		ns.joinLocked(s, name)
 	}
-	return true
+	return nil
 }
 
 // unregister makes s unreachable. s.rooms stays, for the disconnect handler.
@@ -68,8 +75,11 @@ func (ns *Namespace) joinLocked(s *Socket, name string) {
 	if r == nil {
 		r = &room{index: make(map[*Socket]int)}
 		ns.rooms[name] = r
+		ns.noteLocked(roomCreated, name, s)
 	}
-	r.add(s)
+	if r.add(s) {
+		ns.noteLocked(roomJoined, name, s)
+	}
 }
 
 func (ns *Namespace) leaveLocked(s *Socket, name string) {
@@ -77,9 +87,12 @@ func (ns *Namespace) leaveLocked(s *Socket, name string) {
 	if r == nil {
 		return
 	}
-	r.remove(s)
+	if r.remove(s) {
+		ns.noteLocked(roomLeft, name, s)
+	}
 	if len(r.members) == 0 {
 		delete(ns.rooms, name)
+		ns.noteLocked(roomDeleted, name, s)
 	}
 }
 

@@ -28,10 +28,14 @@ type Server struct {
 	checks atomic.Int32 // running Checks
 
 	dispatchers dispatchers // of all sockets
+	tellers     tellers     // of what happens to rooms
 
-	mu         sync.RWMutex
-	namespaces map[string]*Namespace // guarded by mu
-	clients    map[*client]struct{}  // guarded by mu
+	mu          sync.RWMutex
+	namespaces  map[string]*Namespace // by name, without parents; guarded by mu
+	patterns    []*Namespace          // parents, in order; guarded by mu
+	functions   []*Namespace          // likewise
+	onNamespace []func(*Namespace)    // guarded by mu; appended to only, so that a copied header stays valid
+	clients     map[*client]struct{}  // guarded by mu
 }
 
 // New validates cfg and returns a server. Nothing runs until the first connection.
@@ -57,34 +61,6 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.root = s.Of("/")
 	return s, nil
-}
-
-// Of returns the namespace of that name, creating it if need be. A missing leading slash is
-// added. Clients can join only namespaces that exist; "/" always does.
-func (s *Server) Of(name string) *Namespace {
-	if name == "" || name[0] != '/' {
-		name = "/" + name
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ns := s.namespaces[name]
-	if ns == nil {
-		ns = newNamespace(s, name)
-		s.namespaces[name] = ns
-	}
-	return ns
-}
-
-func (s *Server) lookup(name string) *Namespace {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.namespaces[name]
-}
-
-func (s *Server) namespaceNames() []string {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return slices.Sorted(maps.Keys(s.namespaces))
 }
 
 // accept opens a connection: the hooks of Config run here, on the handshake request.
@@ -210,7 +186,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	quiet := wait(ctx, s.dispatchers.wait)
 	err := s.engine.Shutdown(ctx)
 	closed := wait(ctx, s.dispatchers.close) // after the disconnect handlers
-	return cmp.Or(err, quiet, closed)
+	told := wait(ctx, s.tellers.wait)        // nobody is in a room any more
+	return cmp.Or(err, quiet, closed, told)
 }
 
 // wait runs f, which waits for something, until ctx ends.

@@ -61,6 +61,8 @@ func newSocket(c *client, ns *Namespace, auth []byte) *Socket {
 	return s
 }
 
+const socketIDLength = 20
+
 // newSocketID returns 20 URL-safe characters: the length by which Node's adapters recognise a
 // socket id. It is public, unlike the engine's session id.
 func newSocketID() string {
@@ -208,7 +210,7 @@ func (s *Socket) keepEarly(m *engineio.Message) (kept bool, err error) {
 }
 
 // accept queues the CONNECT reply, then what was emitted before it, and opens the socket for
-// events. It does nothing when the client has left.
+// events. It does nothing when the client has left, or has been accepted.
 func (s *Socket) accept() {
 	packet, err := sio.AppendConnect(make([]byte, engineio.Headroom, 64), s.ns.name, struct {
 		SID string `json:"sid"`
@@ -223,6 +225,7 @@ func (s *Socket) accept() {
 		s.mu.Unlock()
 		return
 	}
+	s.client.srv.engine.Stop(s.client.joinTimer) // not later: the socket's end may arm it again
 	batch.Send(s.client.conn, engineio.NewMessage(packet))
 	for _, m := range s.early {
 		batch.Send(s.client.conn, m)
@@ -273,6 +276,7 @@ func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 	if r := s.ns.recovery; r != nil && was == socketConnected && reason.recoverable() {
 		r.keep(s)
 	}
+	s.client.srv.leave(s.ns)
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
 	s.enqueue(task{kind: taskDisconnect})
 	return was, true
