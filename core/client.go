@@ -53,7 +53,11 @@ func (c *client) Receive(data []byte, binary bool) {
 	}
 	if err != nil {
 		c.srv.cfg.Logger.Debug("core: closing a connection", "error", err)
-		c.conn.CloseBecause(engineio.ParseError, err)
+		reason := engineio.ParseError
+		if err == errRefusedOften || err == errTooMany { // it is understood, but too much
+			reason = engineio.ForcedClose
+		}
+		c.conn.CloseBecause(reason, err)
 	}
 }
 

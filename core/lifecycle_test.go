@@ -212,14 +212,20 @@ func TestReasons(t *testing.T) {
 		{core.ClientNamespaceDisconnect, "", func(p *peer, _ *core.Socket, _ *app) { p.send("1") }},
 		{core.ServerNamespaceDisconnect, "", func(_ *peer, s *core.Socket, _ *app) { s.Disconnect() }},
 		{core.ServerNamespaceDisconnect, "", func(_ *peer, s *core.Socket, _ *app) { s.DisconnectAll() }},
+		{core.ServerNamespaceDisconnect, "", func(_ *peer, s *core.Socket, a *app) { a.To(s.ID()).Disconnect() }},
+		{core.ForcedClose, "", func(p *peer, _ *core.Socket, _ *app) {
+			for range 20 {
+				p.send("0/none,")
+			}
+		}},
 		{core.ServerShutdown, "", func(_ *peer, _ *core.Socket, a *app) { go a.Shutdown(context.Background()) }},
 		{core.SlowConsumer, "", func(_ *peer, s *core.Socket, _ *app) {
 			for s.Emit("flood", strings.Repeat("x", 60_000)) == nil {
 			}
 		}},
 	} {
-		for _, transport := range []string{"websocket", "polling"} {
-			if row.only != "" && row.only != transport {
+		for _, transport := range []string{"websocket", "polling", "upgraded"} {
+			if row.only != "" && row.only != transport && (row.only != "websocket" || transport != "upgraded") {
 				continue
 			}
 			t.Run(string(row.want)+" "+transport, func(t *testing.T) {
@@ -230,8 +236,7 @@ func TestReasons(t *testing.T) {
 				}
 				ends := make(chan end, 2)
 				a.OnDisconnect(func(c *core.Context, r core.Reason) { ends <- end{r, context.Cause(c)} })
-				p := a.dial(transport)
-				s, _ := a.Socket(p.join("/", ""))
+				p, s := a.dialJoined(transport)
 				row.die(p, s, a)
 				got := receive(t, ends)
 				var gone *core.DisconnectError
