@@ -51,6 +51,19 @@ type Parcel struct {
 	List [][]byte `json:"list"`
 }
 
+// Moving puts members of rooms into another.
+type Moving struct {
+	Rooms  []string `json:"rooms"`
+	Except []string `json:"except"`
+	To     string   `json:"to"`
+}
+
+// Kicking disconnects a room.
+type Kicking struct {
+	Room            string `json:"room"`
+	CloseConnection bool   `json:"closeConnection"`
+}
+
 // Saying addresses an event "said".
 type Saying struct {
 	Rooms  []string `json:"rooms"`
@@ -71,8 +84,17 @@ func answer(srv *core.Server) {
 			Data:    map[string]any{"code": 401, "hint": []string{"token", "missing"}},
 		}
 	})
-	for _, name := range []string{"/", "/second", "/guarded"} {
-		ns := srv.Of(name)
+	orgs := srv.OfPattern("/org/{id}")
+	orgs.Use(func(ctx context.Context) error {
+		c, _ := core.From(ctx)
+		_, err := core.Param[uint64](c, "id")
+		return err
+	})
+	core.OnCall(orgs, "where", func(c *core.Context, _ core.None) (core.Args2[string, string], error) {
+		return core.Args2[string, string]{A: c.Namespace().Name(), B: c.Param("id")}, nil
+	})
+	core.On(orgs, "tell every org", func(_ *core.Context, text string) error { return orgs.Emit("said", text) })
+	for _, ns := range []*core.Namespace{srv.Of("/"), srv.Of("/second"), srv.Of("/guarded"), orgs} {
 		answerLifecycle(ns)
 		answerEvents(ns)
 		answerAcks(ns)
@@ -90,7 +112,7 @@ func answerLifecycle(ns *core.Namespace) {
 		return nil
 	})
 	ns.OnDisconnect(func(c *core.Context, reason core.Reason) {
-		_ = ns.To("watchers").Emit("gone", c.ID(), reason) // two strings can be encoded
+		_ = c.Namespace().To("watchers").Emit("gone", c.ID(), reason) // two strings can be encoded
 	})
 	core.OnCall(ns, "whoami", func(c *core.Context, _ core.None) (Profile, error) {
 		h := c.Handshake()
@@ -106,7 +128,7 @@ func answerLifecycle(ns *core.Namespace) {
 		return nil
 	})
 	core.On(ns, "kick", func(c *core.Context, id string) error {
-		if s, ok := ns.Socket(id); ok {
+		if s, ok := c.Namespace().Socket(id); ok {
 			s.Disconnect()
 		}
 		return nil
@@ -167,7 +189,7 @@ func answerAcks(ns *core.Namespace) {
 		}
 	})
 	core.OnCall(ns, "vote", func(c *core.Context, room string) ([]string, error) {
-		members := ns.To(room).Sockets()
+		members := c.Namespace().To(room).Sockets()
 		votes, failures := make([]string, len(members)), make([]error, len(members))
 		var voting sync.WaitGroup
 		for i, member := range members {
@@ -191,13 +213,31 @@ func answerRooms(ns *core.Namespace) {
 		return c.To(in.Rooms...).Except(in.Except...).Emit("said", in.Text)
 	})
 	core.On(ns, "say to all", func(c *core.Context, in Saying) error {
-		return ns.To(in.Rooms...).Except(in.Except...).Emit("said", in.Text)
+		return c.Namespace().To(in.Rooms...).Except(in.Except...).Emit("said", in.Text)
 	})
 	core.On(ns, "broadcast to others", func(c *core.Context, text string) error { return c.Broadcast().Emit("said", text) })
-	core.On(ns, "broadcast to all", func(c *core.Context, text string) error { return ns.Emit("said", text) })
+	core.On(ns, "broadcast to all", func(c *core.Context, text string) error { return c.Namespace().Emit("said", text) })
 	core.On(ns, "empty room", func(c *core.Context, room string) error {
-		for _, member := range ns.To(room).Sockets() {
-			member.Leave(room)
+		c.Namespace().CloseRoom(room)
+		return nil
+	})
+	core.On(ns, "move", func(c *core.Context, in Moving) error {
+		return c.Namespace().To(in.Rooms...).Except(in.Except...).Join(in.To)
+	})
+	core.OnCall(ns, "members", func(c *core.Context, room string) ([]string, error) {
+		members, err := c.Namespace().To(room).Fetch(c)
+		ids := make([]string, len(members))
+		for i, m := range members {
+			ids[i] = m.ID
+		}
+		slices.Sort(ids)
+		return ids, err
+	})
+	core.On(ns, "kick room", func(c *core.Context, in Kicking) error {
+		if in.CloseConnection {
+			c.Namespace().To(in.Room).DisconnectAll()
+		} else {
+			c.Namespace().To(in.Room).Disconnect()
 		}
 		return nil
 	})

@@ -9,6 +9,13 @@ import { Server } from "socket.io";
 function contract(io) {
   for (const name of ["/", "/second"]) events(io.of(name));
 
+  const orgs = io.of(/^\/org\/\d+$/);
+  events(orgs);
+  orgs.on("connection", (socket) => {
+    socket.on("where", (ack) => ack(socket.nsp.name, socket.nsp.name.slice("/org/".length)));
+    socket.on("tell every org", (text, ack) => (orgs.emit("said", text), ack()));
+  });
+
   io.of("/guarded").use((socket, next) => {
     if (socket.handshake.auth.token === "open sesame") return next();
     const refusal = new Error("please log in");
@@ -18,9 +25,10 @@ function contract(io) {
   events(io.of("/guarded"));
 }
 
-function events(nsp) {
-  nsp.on("connection", (socket) => {
+function events(namespaces) {
+  namespaces.on("connection", (socket) => {
     const auth = socket.handshake.auth;
+    const nsp = socket.nsp;
     if (auth.welcome) socket.emit("welcome", socket.id, auth.welcome);
     socket.on("disconnect", (reason) => nsp.to("watchers").emit("gone", socket.id, reason));
 
@@ -76,6 +84,9 @@ function events(nsp) {
     socket.on("broadcast to others", (text, ack) => (socket.broadcast.emit("said", text), ack()));
     socket.on("broadcast to all", (text, ack) => (nsp.emit("said", text), ack()));
     socket.on("empty room", (room, ack) => (nsp.in(room).socketsLeave(room), ack()));
+    socket.on("move", ({ rooms, except, to }, ack) => (nsp.in(rooms).except(except).socketsJoin(to), ack()));
+    socket.on("members", async (room, ack) => ack((await nsp.in(room).fetchSockets()).map((s) => s.id).sort()));
+    socket.on("kick room", ({ room, closeConnection }) => nsp.in(room).disconnectSockets(closeConnection));
 
     socket.on("kick me", (closeConnection) => socket.disconnect(closeConnection));
     socket.on("kick", (id) => nsp.in(id).disconnectSockets());

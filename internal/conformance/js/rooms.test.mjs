@@ -1,7 +1,7 @@
 // Rooms and broadcasts: who receives, and who must not.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ask, barrier, modes, record, scenario } from "./harness.mjs";
+import { ask, barrier, modes, next, record, scenario } from "./harness.mjs";
 
 let serial = 0;
 const uniqueRoom = () => `room ${process.pid} ${serial++} 🚪`;
@@ -80,6 +80,33 @@ for (const [name, mode] of Object.entries(modes)) {
       await ask(a, "say to all", { rooms: [room], except: [], text: "gone" });
       assert.deepEqual(await heard(), [[], [], []]);
       assert.deepEqual(await ask(b, "rooms"), [[b.id]]);
+    }));
+
+    test("moves many at once", three(async ({ sockets: [a, b, c], heard, room, other }) => {
+      for (const s of [a, b, c]) await ask(s, "join", room);
+      await ask(a, "move", { rooms: [room], except: [c.id], to: other });
+      assert.deepEqual(await ask(c, "members", other), [[a.id, b.id].sort()]);
+      await ask(c, "say to all", { rooms: [other], except: [], text: "moved" });
+      assert.deepEqual(await heard(), [["moved"], ["moved"], []]);
+    }));
+
+    test("disconnects a whole room", three(async ({ sockets: [a, b, c], room }) => {
+      for (const s of [a, b]) await ask(s, "join", room);
+      const told = [a, b].map((s) => next(s, "disconnect"));
+      c.emit("kick room", { room, closeConnection: false });
+      assert.deepEqual((await Promise.all(told)).map(([reason]) => reason), ["io server disconnect", "io server disconnect"]);
+      assert.deepEqual(await ask(c, "members", room), [[]]);
+      await barrier(c);
+    }));
+
+    test("closes the connections of a whole room", three(async ({ sockets: [a, b, c], room }) => {
+      await ask(a, "join", room);
+      const told = next(a, "disconnect");
+      const closed = next(a.io, "close");
+      c.emit("kick room", { room, closeConnection: true });
+      assert.equal((await told)[0], "io server disconnect");
+      await closed;
+      await barrier(b, c);
     }));
 
     test("broadcasts with and without the sender", three(async ({ sockets: [a], heard, room }) => {
