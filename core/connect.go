@@ -112,7 +112,11 @@ func (s *Socket) runConnect() {
 	}
 	if err == nil {
 		err = protect(func() error {
-			for _, f := range s.ns.set.load().onConnect {
+			connect := s.ns.set.load().onConnect
+			if len(connect) == 0 {
+				connect = s.ns.srv.everywhere.load().onConnect
+			}
+			for _, f := range connect {
 				if err := f(c); err != nil {
 					return err
 				}
@@ -189,18 +193,19 @@ func runGuards(c *Context, guards []Guard) error {
 
 // refused removes every trace of the socket and tells the client.
 func (s *Socket) refused(c *Context, err error) {
+	shown, _ := s.ns.shown(c, err)
 	if !isForClient(err) {
-		s.ns.report(c, err)
+		s.ns.reportShown(c, err, shown)
 	}
 	if s.Connected() {
-		s.refusedLate(err)
+		s.refusedLate(err, shown)
 		return
 	}
 	s.client.remove(s)
 	if !s.close(ForcedClose, err) {
 		return // the client has gone already
 	}
-	if err := s.client.refuse(s.ns.name, err); err != nil {
+	if err := s.client.refuse(s.ns.name, shown); err != nil {
 		s.client.conn.CloseBecause(engineio.ForcedClose, err)
 		return
 	}
@@ -209,11 +214,11 @@ func (s *Socket) refused(c *Context, err error) {
 
 // refusedLate refuses a client that has been told that it is connected. A DISCONNECT packet has no
 // room for a reason, so Config.EndedEvent tells it.
-func (s *Socket) refusedLate(cause error) {
-	if !isForClient(cause) {
-		cause = errors.Join(&ConnectError{Message: internalError}, cause)
+func (s *Socket) refusedLate(cause, shown error) {
+	if !isForClient(shown) {
+		shown = &ConnectError{Message: internalError}
 	}
-	s.leave(cause)
+	s.leave(errors.Join(shown, cause))
 	if err := s.client.countRefusal(); err != nil {
 		s.client.conn.CloseBecause(engineio.ForcedClose, err)
 	}
@@ -228,7 +233,11 @@ func (s *Socket) runDisconnect() {
 	s.mu.Lock()
 	reason := s.reason
 	s.mu.Unlock()
-	for _, f := range s.ns.set.load().onDisconnect {
+	disconnect := s.ns.set.load().onDisconnect
+	if len(disconnect) == 0 {
+		disconnect = s.ns.srv.everywhere.load().onDisconnect
+	}
+	for _, f := range disconnect {
 		if err := protect(func() error { f(c, reason); return nil }); err != nil {
 			s.ns.report(c, err)
 		}
