@@ -21,12 +21,22 @@ type Message struct {
 	start       int    // where the WebSocket frame begins in buf
 	attachments [][]byte
 	size        int // bytes it counts for in an outbox
+
+	uncompressed bool // see Uncompressed
 }
 
 // NewMessage makes the message whose text is buf[Headroom:]. It takes over buf and the
 // attachments: the caller must not change them afterwards.
 func NewMessage(buf []byte, attachments ...[]byte) *Message {
 	return newPacket(eio.Message, buf, attachments)
+}
+
+// Uncompressed returns the same message for transports that compress, with the wish not to: for
+// data that is compressed already. The bytes are shared.
+func (m *Message) Uncompressed() *Message {
+	plain := *m
+	plain.uncompressed = true
+	return &plain
 }
 
 func newPacket(t eio.Type, buf []byte, attachments [][]byte) *Message {
