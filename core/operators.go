@@ -23,8 +23,9 @@ func (b Broadcast) Volatile() Broadcast {
 	return b
 }
 
-// Compress(false) keeps transports from compressing the event, for data that is compressed already,
-// such as pictures. Default true: compressed where the configuration and the client allow it.
+// Compress says whether compression is worth its time: false keeps the transports from compressing
+// the event, for data that is compressed already, such as pictures. Default true: compressed where
+// the configuration and the client allow it.
 func (b Broadcast) Compress(on bool) Broadcast {
 	b.options.uncompressed = !on
 	return b
