@@ -100,6 +100,24 @@ func TestDynamicNamespaces(t *testing.T) {
 		if got := parent.Rooms(); len(got) != 3 {
 			t.Errorf("Rooms of all children: %q", got)
 		}
+		q.send(`1/org/7,`)
+		eventually(t, "one has left", func() bool { return handle.Except().Count() == 1 })
+		answers := make(chan string, 10)
+		go func() {
+			for r, err := range core.Gather[string](t.Context(), parent.To("all"), "where are you?") {
+				answers <- fmt.Sprint(r.Answer, err)
+			}
+			close(answers)
+		}()
+		for range 2 {
+			m, _ := p.next()
+			id := strings.TrimSuffix(strings.TrimPrefix(m.text, "2"), `["where are you?"]`)
+			p.send("3" + id + `["` + id[:len("/org/7")] + `"]`)
+		}
+		if got := sorted([]string{receive(t, answers), receive(t, answers), receive(t, answers)}); !slices.Equal(got, []string{"", "/org/7<nil>", "/org/8<nil>"}) {
+			t.Errorf("answers of all children: %q", got)
+		}
+		q.join("/org/7", "")
 		p.wantAlive()
 		q.wantAlive()
 

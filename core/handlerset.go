@@ -30,6 +30,7 @@ type registered struct {
 	onConnect    []func(*Context) error
 	onDisconnect []func(*Context, Reason)
 	onError      []func(*Context, error)
+	onEmit       []func(string, []any, Broadcast)
 	mapError     []func(*Context, error) error
 
 	canJoin []func(c *Context, room string) error

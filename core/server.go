@@ -27,6 +27,8 @@ type Server struct {
 	panics atomic.Int64
 	checks atomic.Int32 // running Checks
 
+	volatileDrops atomic.Int64
+
 	everywhere  *handlerSet // what is registered for all namespaces
 	dispatchers dispatchers // of all sockets
 	tellers     tellers     // of what happens to rooms
