@@ -57,6 +57,7 @@ type realm struct {
 	reg      *registry
 	warned   limiter
 	seen     seen
+	bearers  bearers
 }
 
 // New returns the users whose accounts load finds. load is called by [User] when a handler asks, possibly many at
@@ -110,6 +111,7 @@ func newRealm[U any](load func(ctx context.Context, id string) (U, error), o Opt
 		log:      o.Logger,
 		reg:      newRegistry(),
 	}
+	r.bearers.fresh, r.bearers.live = o.Refresh, r.live
 	r.load = func(ctx context.Context, id string) (any, error) {
 		u, err := load(ctx, id)
 		if err == nil && isNil(u) {
@@ -158,19 +160,29 @@ func (u *Users[U]) Attach(r *http.Request) *http.Request {
 // returns a context with the caller's identity. That context is cancelled when the login ends; r.Context() must
 // live as long as the connection. At any other request of a connection it only says who is calling. principal is
 // the id that was given to Login, or empty. An error means that the session store could not be asked.
+//
+// Where [Users.Tokens] is used, a token in the Authorization header counts as well: without a login principal is the
+// token's user, and next to the login of another user both together. See [Tokens.Handshake].
 func (u *Users[U]) Handshake(r *http.Request) (ctx context.Context, principal string, err error) {
-	s, ok := u.r.sess.Lookup(r.Context())
+	return u.r.authenticate(r)
+}
+
+// bySession says whose session a request of a connection comes with, and whether it is a later one than the handshake.
+func (r *realm) bySession(req *http.Request) (ctx context.Context, principal string, later bool, err error) {
+	s, ok := r.sess.Lookup(req.Context())
 	if !ok || !s.InSocket() {
-		if r.URL.Query().Has("sid") {
-			return u.r.identify(r)
+		if req.URL.Query().Has("sid") {
+			ctx, principal, err = r.identify(req)
+			return ctx, principal, true, err
 		}
-		if ctx, err = u.r.sess.BindSession(r); err != nil {
-			return nil, "", err
+		if ctx, err = r.sess.BindSession(req); err != nil {
+			return nil, "", false, err
 		}
-		s, _ = u.r.sess.Lookup(ctx)
-		r = r.WithContext(ctx)
+		s, _ = r.sess.Lookup(ctx)
+		req = req.WithContext(ctx)
 	}
-	return u.r.handshake(r, s)
+	ctx, principal, err = r.handshake(req, s)
+	return ctx, principal, false, err
 }
 
 // Connections is the number of open connections that a login or logout could cut: those with a session.

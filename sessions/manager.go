@@ -147,6 +147,23 @@ func (m *Manager) BindSession(r *http.Request) (context.Context, error) {
 	return context.WithValue(r.Context(), contextKey{}, s), nil
 }
 
+// NameSession returns the id of the session that r comes with, see [Session.ID], or empty if there is none. Core asks
+// it, where core.Config.Authenticate is nil, so that a connection can be continued only by the session that opened it.
+// The error is the store's.
+func (m *Manager) NameSession(r *http.Request) (id string, err error) {
+	s, ok := m.Lookup(r.Context())
+	if !ok || !s.InSocket() {
+		s = m.Open(r) // by the cookies alone: what middleware did to the session in this request does not count
+	}
+	if err := s.Err(); err != nil {
+		return "", err
+	}
+	if s.IsNew() {
+		return "", nil
+	}
+	return s.ID(), nil
+}
+
 // SaveSession is called by core after each event handler, also after one that failed, and before its ack; ctx is the
 // handler's. In Fork mode there is nothing to save. In Shared mode it saves what the event changed, and nothing else,
 // on top of what the store has by then. Errors are [ErrSessionGone], or the store's: the changes are then lost, and

@@ -117,26 +117,35 @@ func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 		_, _ = io.WriteString(w, sessions.From(r.Context()).ID())
 	})
 	s.ts = httptest.NewServer(s.users.Middleware(mux))
-	t.Cleanup(func() {
+	s.endLater()
+	return s
+}
+
+// endLater ends the site with its test.
+func (s *site) endLater() {
+	s.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := s.srv.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
+			s.t.Errorf("Shutdown: %v", err)
 		}
 		s.ts.Close()
 		s.ts.Client().CloseIdleConnections()
 	})
-	return s
 }
 
 // authenticate counts the polls that were let in: from then on they see what is sent.
 func (s *site) authenticate(r *http.Request) (context.Context, string, error) {
 	ctx, principal, err := s.users.Handshake(r)
+	s.countPoll(r)
+	return ctx, principal, err
+}
+
+func (s *site) countPoll(r *http.Request) {
 	if sid := r.URL.Query().Get("sid"); sid != "" && r.Method == http.MethodGet {
 		n, _ := s.polls.LoadOrStore(sid, new(atomic.Int64))
 		n.(*atomic.Int64).Add(1)
 	}
-	return ctx, principal, err
 }
 
 // parked waits until a polling tab that has received everything polls again.
@@ -219,11 +228,12 @@ func (s *site) open(transport, cookie string) *tab {
 }
 
 func (s *site) tryOpen(transport, cookie string) (*tab, error) {
+	return s.tryOpenAs(transport, credentials{cookie: cookie}.header())
+}
+
+// tryOpenAs is tryOpen with other headers, which all requests of the connection have.
+func (s *site) tryOpenAs(transport string, header http.Header) (*tab, error) {
 	p := &tab{t: s.t, in: make(chan string, 256)}
-	header := http.Header{}
-	if cookie != "" {
-		header.Set("Cookie", cookie)
-	}
 	endpoint := "/socket.io/?EIO=4&transport=" + transport
 	var open string
 	if transport == "websocket" {
