@@ -72,6 +72,32 @@ func TestNamespacesDecideForThemselves(t *testing.T) {
 	p.want(`3/open,2["ann"]`)
 }
 
+// A-09: a CONNECT without, with another user's, and with the right CSRF token of its page.
+func TestCSRF(t *testing.T) {
+	s := newSite(t, cookieStore(), func(s *site) { s.srv.Use(s.users.RequireCSRF) })
+	reload := `4{"message":"please reload the page","data":{"code":403}}`
+	for _, transport := range []string{"polling", "websocket"} {
+		ann := s.login("ann")
+		_, token := s.visit(ann, "/csrf")
+		_, others := s.visit(s.login("bob"), "/csrf")
+		p := s.open(transport, ann)
+		for _, payload := range []string{``, `{}`, `{"csrf":"` + others + `"}`, `{"CSRF":"` + token + `"}`, `{"token":"` + token + `"}`} {
+			p.send(`40` + payload)
+			p.want(reload)
+		}
+		p.join("/", `{"csrf":"`+token+`"}`)
+		p.send(`420["whoami"]`)
+		p.want(`30["ann"]`)
+		next, _ := s.visit(ann, "/login?id=ann")
+		p.want(farewell("your login changed, please reconnect", "reauthenticate"), "1")
+		again := s.open(transport, next)
+		again.send(`40{"csrf":"` + token + `"}`)
+		again.want(reload)
+		_, fresh := s.visit(next, "/csrf")
+		again.join("/", `{"csrf":"`+fresh+`"}`)
+	}
+}
+
 // A-18: whoever tries tokens is thrown out after twenty, and each is answered alike (A-17).
 func TestGuessingTokens(t *testing.T) {
 	s := newSite(t, cookieStore(), func(s *site) { s.srv.Use(s.tokens.Connect) })

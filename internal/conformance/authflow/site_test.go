@@ -116,6 +116,13 @@ func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 	mux.HandleFunc("/session", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, sessions.From(r.Context()).ID())
 	})
+	mux.HandleFunc("/csrf", func(w http.ResponseWriter, r *http.Request) {
+		token, err := s.users.CSRFToken(r.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = io.WriteString(w, token)
+	})
 	s.ts = httptest.NewServer(s.users.Middleware(mux))
 	s.endLater()
 	return s
