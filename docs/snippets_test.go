@@ -43,6 +43,7 @@ var imports = map[string]string{
 	"gin": "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",
 	"echo": "github.com/labstack/echo/v4", "chi": "github.com/go-chi/chi/v5",
 	"middleware": "github.com/go-chi/chi/v5/middleware", // Echo has a package of this name too
+	"bcrypt":     "golang.org/x/crypto/bcrypt",
 	"auth":       module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
 	"ginsio": module + "/ginsio", "echosio": module + "/echosio", "chisio": module + "/chisio", "sessions": module + "/sessions",
 }

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/sessions"
 
 	"github.com/siokit/siokit/auth"
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/internal/conformance/exampletest"
 )
 
 func cookieStore() gorilla.Store {
@@ -113,6 +115,43 @@ func TestGuessingTokens(t *testing.T) {
 				t.Errorf("%s: answered %q", transport, got)
 			}
 		}
+	}
+}
+
+// A-17: why a login is refused shows neither in the answer nor in the time that it takes.
+func TestRefusalsDoNotTellWhoExists(t *testing.T) {
+	s := newSite(t, cookieStore(), func(s *site) {
+		s.srv.Use(s.tokens.Connect)
+		s.srv.Of("/cookie").Use(auth.Require)
+	})
+	s.tokens.RevokeToken("ann", "1")
+	reasons := map[string]string{
+		"no such account": "token of ghost", "a bad signature": "token on ghosts", "a revoked token": "token 1 of ann",
+	}
+	var p *tab
+	left := 0 // refusals that the connection may still cause
+	ask := func(connect, want string) time.Duration {
+		if left--; left < 0 {
+			p, left = s.open("websocket", ""), 18
+		}
+		began := time.Now()
+		p.send(connect)
+		p.want(want)
+		return time.Since(began)
+	}
+	token := func(reason string) func() time.Duration {
+		connect := `40{"token":"` + reasons[reason] + `"}`
+		return func() time.Duration { return ask(connect, "4"+pleaseLogIn) }
+	}
+	for reason := range reasons {
+		if d := exampletest.MedianGap(1000, token(reason), token("a bad signature")); d >= time.Millisecond {
+			t.Errorf("%s: the answer differs by %v from that for a bad signature", reason, d)
+		}
+	}
+	for _, cookie := range []string{"", s.login("ghost"), "app=junk"} {
+		p := s.open("websocket", cookie)
+		p.send(`40/cookie,`)
+		p.want(`4/cookie,` + pleaseLogIn)
 	}
 }
 

@@ -33,7 +33,8 @@ const pleaseLogIn = `{"message":"please log in","data":{"code":401}}`
 
 type user struct{ ID, Role string }
 
-// site is an application with cookie logins and tokens: any name logs in, and "token of x" is x's token.
+// site is an application with cookie logins and tokens: any name logs in, and "token of x" is x's token, and so is "token 1 of x", whose id is
+// "1".
 type site struct {
 	t      *testing.T
 	ts     *httptest.Server
@@ -77,6 +78,9 @@ func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 		if f := s.broken.Load(); f != nil {
 			return nil, (*f)()
 		}
+		if id == "ghost" {
+			return nil, auth.ErrNoUser
+		}
 		u := &user{ID: id}
 		if role := s.role.Load(); role != nil {
 			u.Role = *role
@@ -87,11 +91,12 @@ func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 		if f := s.broken.Load(); f != nil {
 			return auth.Token{}, (*f)()
 		}
-		name, ok := strings.CutPrefix(token, "token of ")
+		id, name, ok := strings.Cut(strings.TrimPrefix(token, "token "), "of ")
+		ok = ok && strings.HasPrefix(token, "token ")
 		if !ok {
 			return auth.Token{}, fmt.Errorf("cannot verify %q with /etc/keys/7", token)
 		}
-		return auth.Token{User: name, Issued: time.Now()}, nil
+		return auth.Token{User: name, ID: strings.TrimSpace(id), Issued: time.Now()}, nil
 	})
 	s.srv, err = core.New(core.Config{Sessions: sess, Authenticate: s.authenticate, Logger: logger})
 	if err != nil {
