@@ -129,7 +129,12 @@ func (t *Tokens[U]) login(ctx context.Context, raw string) (login, error) {
 		token.ID = hex.EncodeToString(sum[:])
 	}
 	in.id = tokenID(token.User, token.ID)
-	if !t.r.live(in) {
+	alive, err := t.r.alive(ctx, in)
+	switch {
+	case err != nil:
+		t.r.warnOf("auth: whether a token was revoked could not be found out", in.user, err)
+		return login{}, err
+	case !alive:
 		return login{}, t.refuse(raw, errors.New("it was revoked, or is older than Options.Lifetime"))
 	}
 	return in, nil

@@ -164,7 +164,16 @@ func (h *tokenHolder) take(ctx context.Context, in login) error {
 	if before != nil {
 		h.realm.reg.remove(before)
 	}
-	h.realm.watch(watched, c, func(ctx context.Context) error { return h.realm.hasAccount(ctx, in.user) })
+	h.realm.watch(watched, c, func(ctx context.Context) error {
+		alive, err := h.realm.alive(ctx, in)
+		switch {
+		case err != nil:
+			return err
+		case !alive:
+			return ErrUnauthenticated
+		}
+		return h.realm.hasAccount(ctx, in.user)
+	})
 	return nil
 }
 

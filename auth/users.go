@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/siokit/siokit/sessions"
@@ -38,6 +39,13 @@ type Options struct {
 	// cookie of the handshake is then no session's any more.
 	Recheck time.Duration
 
+	// Revocations keeps what was revoked outside of this process: so that a copied cookie of a login that was logged
+	// out stays dead after a restart, and is dead in other processes too. It is asked about the login of a session when
+	// that is loaded, for an HTTP request or a handshake, and about tokens, at most once for each login in Refresh; open
+	// connections are cut by what another process revoked with [Users.OnRevoke], or by Recheck. Default nil: this
+	// process remembers by itself, until it ends.
+	Revocations Revocations
+
 	// Logger receives errors of the loader, at most one a second. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -58,6 +66,10 @@ type realm struct {
 	warned   limiter
 	seen     seen
 	bearers  bearers
+
+	revocations Revocations // nil: none
+	announceMu  sync.Mutex
+	announce    []func(data []byte) // guarded by announceMu
 }
 
 // New returns the users whose accounts load finds. load is called by [User] when a handler asks, possibly many at
@@ -110,6 +122,8 @@ func newRealm[U any](load func(ctx context.Context, id string) (U, error), o Opt
 		recheck:  o.Recheck,
 		log:      o.Logger,
 		reg:      newRegistry(),
+
+		revocations: o.Revocations,
 	}
 	r.bearers.fresh, r.bearers.live = o.Refresh, r.live
 	r.load = func(ctx context.Context, id string) (any, error) {
@@ -247,11 +261,21 @@ func (r *realm) handshake(req *http.Request, s *sessions.Session) (context.Conte
 }
 
 // accept is the session manager's check: a session whose login has ended counts as none.
-func (r *realm) accept(get func(key string) any) bool {
+func (r *realm) accept(ctx context.Context, id string, get func(key string) any) (bool, error) {
 	in, ok := readLogin(func(key any) any { return get(key.(string)) })
-	return ok && (in.user == "" || r.live(in))
+	if !ok || in.user == "" {
+		return ok, nil
+	}
+	if !r.live(in) {
+		return false, nil
+	}
+	if in.session = id; !r.live(in) {
+		return true, nil // RevokeSession ended the login, and leaves the other values
+	}
+	return r.unrevoked(ctx, in)
 }
 
+// live reports whether a login counts by what this process knows.
 func (r *realm) live(in login) bool {
 	return time.Now().Before(in.end(r.lifetime)) && !r.reg.revoked(in)
 }

@@ -75,8 +75,10 @@ type Manager struct {
 	diagnosed     [causes]atomic.Bool // what was logged already
 
 	checksMu sync.RWMutex
-	checks   []func(get func(key string) any) bool // guarded by checksMu
+	checks   []check // guarded by checksMu
 }
+
+type check = func(ctx context.Context, id string, get func(key string) any) (bool, error)
 
 // New returns a Manager for the session cookie called name in store.
 func New(store gorilla.Store, name string, opts Options) (*Manager, error) {
@@ -195,9 +197,11 @@ func (m *Manager) Lookup(ctx context.Context) (*Session, bool) {
 
 // Check adds a test that every session must pass when it is loaded. One that fails is treated as if its cookie
 // did not verify: the visitor gets a new, empty session. Package auth refuses revoked logins this way, so that
-// the values of a copied cookie are out of reach as well. The check must be fast, must not call the store, and
-// must be safe for concurrent use. Call Check before serving.
-func (m *Manager) Check(accept func(get func(key string) any) bool) {
+// the values of a copied cookie are out of reach as well. id is the session's id (see [Session.ID]), and get reads its
+// values. An error means that it could not be found out; loading the session then fails with it, as it does if the store
+// fails. ctx ends with Options.StoreTimeout. The check must not use the session itself, and must be safe for concurrent
+// use. Call Check before serving.
+func (m *Manager) Check(accept func(ctx context.Context, id string, get func(key string) any) (bool, error)) {
 	m.checksMu.Lock()
 	defer m.checksMu.Unlock()
 	m.checks = append(m.checks, accept)

@@ -152,7 +152,7 @@ func TestCheckEmptiesASession(t *testing.T) {
 		b := serve(t, m.Middleware(http.HandlerFunc(counter)))
 		b.get("/")
 		before := m.Open(with(b.cookie())).ID()
-		m.Check(func(get func(string) any) bool { return get("n") != 1 })
+		m.Check(func(_ context.Context, _ string, get func(string) any) (bool, error) { return get("n") != 1, nil })
 		s := m.Open(with(b.cookie()))
 		if len(s.Values()) != 0 || !s.IsNew() || s.Err() != nil || s.ID() != "" {
 			t.Errorf("a refused session shows %v, new %v, err %v", s.Values(), s.IsNew(), s.Err())
