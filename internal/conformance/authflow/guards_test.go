@@ -90,6 +90,7 @@ func TestCSRF(t *testing.T) {
 		p.join("/", `{"csrf":"`+token+`"}`)
 		p.send(`420["whoami"]`)
 		p.want(`30["ann"]`)
+		s.parked(p)
 		next, _ := s.visit(ann, "/login?id=ann")
 		p.want(farewell("your login changed, please reconnect", "reauthenticate"), "1")
 		again := s.open(transport, next)
@@ -251,6 +252,7 @@ func TestNoSecretsInLogs(t *testing.T) {
 	s := newSite(t, cookieStore(), func(s *site) {
 		s.srv.Of("/token").Use(s.tokens.Connect)
 		s.srv.Of("/cookie").Use(auth.Require)
+		s.srv.Of("/csrf").Use(s.users.RequireCSRF)
 		core.On(s.srv, "fail", func(*core.Context, core.None) error { return errors.New("a handler fails") })
 		core.On(s.srv, "panic", func(*core.Context, core.None) error { panic("a handler panics") })
 	})
@@ -282,6 +284,25 @@ func TestNoSecretsInLogs(t *testing.T) {
 			// The same session id from somebody else, and one that is over.
 			s.visit("", "/socket.io/?EIO=4&transport="+transport+"&sid="+p.sid)
 		}
+		// Tokens in the header, and of pages.
+		for _, token := range []string{fmt.Sprint("token of header", i), fmt.Sprint("forged in header", i)} {
+			secrets[token] = "a token"
+			byToken, err := s.tryOpenAs("polling", credentials{token: token}.header())
+			if err != nil {
+				t.Fatal(err)
+			}
+			secrets[byToken.sid] = "an engine id"
+			byToken.send(`40/token,`)
+			if _, err := byToken.next(); err != nil {
+				t.Fatal(err)
+			}
+			s.do("GET", "polling&sid="+byToken.sid, "", credentials{token: "stolen " + token})
+		}
+		_, csrf := s.visit(cookie, "/csrf")
+		secrets[csrf] = "a CSRF token"
+		page := s.open("polling", cookie)
+		page.send(`40/csrf,{"csrf":"` + csrf + `x"}`)
+		page.want(`4/csrf,{"message":"please reload the page","data":{"code":403}}`)
 		// A session id that lives, with another cookie.
 		alive := s.open("polling", cookie)
 		secrets[alive.sid] = "an engine id"

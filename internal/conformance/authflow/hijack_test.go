@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -161,11 +162,12 @@ func TestSidWithATokenInAnOutage(t *testing.T) {
 // A-21 without a login: sessions bind connections by themselves, where core has no Authenticate.
 func TestSidWithASession(t *testing.T) {
 	eachStore(t, func(t *testing.T, store gorilla.Store) {
-		sess, err := sessions.New(store, "app", sessions.Options{})
+		quiet := slog.New(slog.DiscardHandler)
+		sess, err := sessions.New(store, "app", sessions.Options{Logger: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}
-		srv, err := core.New(core.Config{Sessions: sess})
+		srv, err := core.New(core.Config{Sessions: sess, Logger: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}
