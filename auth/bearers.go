@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -43,7 +44,7 @@ func (r *realm) authenticate(req *http.Request) (ctx context.Context, principal 
 	case principal == "":
 		principal = user
 	case user != "" && user != principal:
-		principal += "\x00" + user // a connection of both: it takes both to continue it
+		principal = r.bearers.both(principal, user)
 	}
 	return ctx, principal, nil
 }
@@ -54,6 +55,7 @@ type bearers struct {
 	logins []func(ctx context.Context, raw string) (login, error) // guarded by mu; one for each Tokens
 	opened map[cookieHash]*opener                                 // guarded by mu; tokens of handshakes whose connections are open
 	later  seen                                                   // tokens that came with later requests
+	salt   string                                                 // random; does not change
 	fresh  time.Duration                                          // how long they are remembered; does not change
 	live   func(login) bool                                       // does not change
 }
@@ -63,6 +65,12 @@ type bearers struct {
 type opener struct {
 	user  string
 	conns int
+}
+
+// both is the principal of a connection with a login and another user's token: it takes both to continue it. salt keeps
+// anybody from having such an id.
+func (b *bearers) both(user, other string) string {
+	return b.salt + strconv.Itoa(len(user)) + ":" + user + other
 }
 
 func (b *bearers) add(login func(ctx context.Context, raw string) (login, error)) {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -125,7 +126,7 @@ func newRealm[U any](load func(ctx context.Context, id string) (U, error), o Opt
 
 		revocations: o.Revocations,
 	}
-	r.bearers.fresh, r.bearers.live = o.Refresh, r.live
+	r.bearers.salt, r.bearers.fresh, r.bearers.live = rand.Text(), o.Refresh, r.live
 	r.load = func(ctx context.Context, id string) (any, error) {
 		u, err := load(ctx, id)
 		if err == nil && isNil(u) {
