@@ -114,6 +114,10 @@ func tokenOf(s socket) (string, error) {
 	return "", nil
 }
 
+// ownerKey tells core whose socket it is, so that nobody else takes up its session (core.Recovery).
+// auth does not import core.
+const ownerKey = "github.com/siokit/siokit/core.owner"
+
 // tokenHolder is a socket and the token it has now.
 type tokenHolder struct {
 	realm  *realm
@@ -159,6 +163,7 @@ func (h *tokenHolder) take(ctx context.Context, in login) error {
 	h.conn, h.unwatch = c, unwatch
 	h.timer = time.AfterFunc(time.Until(in.end(h.realm.lifetime)), func() { h.expire(c) })
 	h.socket.SetValue(identityKey{}, id)
+	h.socket.SetValue(ownerKey, in.user)
 	h.mu.Unlock()
 	stop()
 	if before != nil {
