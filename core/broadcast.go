@@ -7,14 +7,17 @@ import (
 	"github.com/siokit/siokit/wire/sio"
 )
 
-// A Broadcast addresses some sockets of a namespace. It is an immutable value: every method
-// returns a new one, so it can be kept and shared between goroutines.
+// A Broadcast addresses some sockets of a namespace, and says how events are sent to them. It is an
+// immutable value: every method returns a new one, so it can be kept and shared between goroutines.
+// The audience is found when it is used: To("room") means whoever is in the room then.
 type Broadcast struct {
 	ns     *Namespace
 	all    bool     // everybody; otherwise the members of rooms
 	rooms  []string // the union counts, each socket once
 	except []string // whoever is in one of these is left out
 	sender *Socket  // left out
+
+	options emitOptions
 }
 
 // To adds rooms to the audience. A broadcast to everybody becomes one to these rooms. The empty
@@ -35,11 +38,12 @@ func isEmpty(room string) bool { return room == "" }
 
 // Emit sends an event to the audience as it is now. The arguments are encoded once, as by
 // encoding/json, with every []byte as a binary attachment, at most ten; an error says which
-// argument cannot be encoded, or that the event's name is reserved, and then nothing was sent. Emit does not wait for clients: what a client has not
-// read yet waits in its outbox, and a client whose outbox is full is disconnected as
-// SlowConsumer.
+// argument cannot be encoded, or that the event's name is reserved, and then nothing was sent.
+// Emit does not wait for clients: what a client has not read yet waits in its outbox, and a client
+// whose outbox is full is disconnected as SlowConsumer. A client that has not been told yet that it
+// is connected gets the event after that.
 func (b Broadcast) Emit(event string, args ...any) error {
-	if r := b.ns.recovery; r != nil && !b.nobody() {
+	if r := b.ns.recovery; r != nil && !b.nobody() && !b.options.volatile {
 		return r.emit(b, event, args, func(batch *engineio.Batch, e logged) error { b.queue(batch, e.message, e.at); return nil })
 	}
 	m, err := encodeEvent(b.ns.name, noAck, event, args)
@@ -49,13 +53,17 @@ func (b Broadcast) Emit(event string, args ...any) error {
 	if b.nobody() {
 		return nil
 	}
+	if b.ns.observed() {
+		b.ns.observe(event, args, b)
+	}
 	var batch engineio.Batch
-	b.queue(&batch, m, 0)
+	b.queue(&batch, b.options.apply(m), 0)
 	batch.Done()
 	return nil
 }
 
-func (b Broadcast) nobody() bool { return !b.all && len(b.rooms) == 0 }
+// Send emits the event "message", as socket.send does in JavaScript and send() in Flask-SocketIO.
+func (b Broadcast) Send(args ...any) error { return b.Emit("message", args...) }
 
 // queue puts m into the outboxes of the audience. at is its offset, 0 without Recovery.
 func (b Broadcast) queue(batch *engineio.Batch, m *engineio.Message, at offset) {
@@ -65,9 +73,12 @@ func (b Broadcast) queue(batch *engineio.Batch, m *engineio.Message, at offset) 
 		if at != 0 {
 			s.sent = at
 		}
-		s.sendBatch(batch, m)
+		_ = s.sendBatch(batch, m, b.options.volatile)
 	})
 }
+
+// nobody reports whether the audience is empty whoever is connected.
+func (b Broadcast) nobody() bool { return !b.all && len(b.rooms) == 0 }
 
 // Sockets returns the audience on this node.
 func (b Broadcast) Sockets() []*Socket {

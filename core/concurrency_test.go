@@ -73,6 +73,21 @@ func TestConcurrentUse(t *testing.T) {
 		_, _ = core.CallSocket[core.None](ctx, s, "q")
 	})
 	onSocket(func(s *core.Socket, i int) {
+		_ = core.EmitFunc(s.Timeout(time.Millisecond), "q", []any{i}, func(core.None, error) {})
+		_ = s.Volatile().Compress(i%2 == 0).Emit("v", i)
+	})
+	loop(func(int) {
+		for range core.Gather[core.None](context.Background(), ns.Timeout(time.Millisecond), "g", []byte("b")) {
+		}
+		_ = ns.Volatile().To("r0", "r1").Send("v")
+	})
+	var tapped atomic.Int64
+	loop(func(i int) {
+		if i == 10 {
+			ns.OnEmit(func(string, []any, core.Broadcast) { tapped.Add(1) })
+		}
+	})
+	onSocket(func(s *core.Socket, i int) {
 		if i%20 == 0 {
 			s.Disconnect()
 		} else if i%33 == 0 {
@@ -114,8 +129,8 @@ func TestConcurrentUse(t *testing.T) {
 	eventually(t, "everything is gone", func() bool {
 		return a.Clients() == 0 && len(ns.Sockets()) == 0 && ns.RoomCount() == 0 && opened.Load() == closed.Load()
 	})
-	if opened.Load() == 0 {
-		t.Error("nobody connected")
+	if opened.Load() == 0 || tapped.Load() == 0 {
+		t.Error("nobody connected, or nothing was emitted")
 	}
 }
 

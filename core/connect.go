@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/siokit/siokit/engineio"
@@ -14,7 +15,7 @@ const (
 	maxEarlyBytes    = 1 << 20
 )
 
-var errEarly = &Error{Message: "too much was emitted to a client before it was connected"}
+var errEarly = fmt.Errorf("core: more than %d packets or %d bytes were emitted to a client before it was connected; emit the rest from an event handler", maxEarlyMessages, maxEarlyBytes)
 
 // join handles CONNECT. User code decides, on the socket's dispatcher.
 func (c *client) join(namespace string, auth []byte, known bool) error {

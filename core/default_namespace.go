@@ -1,5 +1,7 @@
 package core
 
+import "time"
+
 // The methods of the namespace "/", on the server itself.
 
 func (s *Server) registrar() (*handlerSet, []Guard) { return s.root.set, nil }
@@ -28,8 +30,26 @@ func (s *Server) Sockets() []*Socket { return s.root.Sockets() }
 // Emit sends an event to everybody in "/". See Broadcast.Emit.
 func (s *Server) Emit(event string, args ...any) error { return s.root.Emit(event, args...) }
 
+// Send emits the event "message" to everybody in "/".
+func (s *Server) Send(args ...any) error { return s.root.Send(args...) }
+
 // To addresses the members of rooms of "/", everybody included. See Namespace.To.
 func (s *Server) To(rooms ...string) Broadcast { return s.root.To(rooms...) }
+
+// Volatile is Namespace.Volatile of "/".
+func (s *Server) Volatile() Broadcast { return s.root.Volatile() }
+
+// Compress is Namespace.Compress of "/".
+func (s *Server) Compress(on bool) Broadcast { return s.root.Compress(on) }
+
+// Local is Namespace.Local of "/".
+func (s *Server) Local() Broadcast { return s.root.Local() }
+
+// Timeout is Namespace.Timeout of "/".
+func (s *Server) Timeout(d time.Duration) Broadcast { return s.root.Timeout(d) }
+
+// OnEmit is Namespace.OnEmit of "/".
+func (s *Server) OnEmit(f func(event string, args []any, to Broadcast)) { s.root.OnEmit(f) }
 
 // Except addresses everybody in "/" who is in none of the rooms.
 func (s *Server) Except(rooms ...string) Broadcast { return s.root.Except(rooms...) }

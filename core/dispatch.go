@@ -60,7 +60,7 @@ func (s *Socket) enqueue(t task) {
 	if !q.running {
 		q.running = true
 		s.mu.Unlock()
-		s.ns.srv.dispatchers.start(work{s, t})
+		s.ns.srv.dispatchers.start(work{socket: s, first: t})
 		return
 	}
 	q.tasks = append(q.tasks, t)

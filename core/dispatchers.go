@@ -20,13 +20,15 @@ type dispatchers struct {
 // maxIdleDispatchers is how many goroutines wait for work, for each processor.
 const maxIdleDispatchers = 16
 
-// work is a socket that nobody dispatches, and its first task.
+// work is a socket that nobody dispatches, and its first task; or a callback, which runs beside the
+// socket's events.
 type work struct {
-	socket *Socket
-	first  task
+	socket   *Socket
+	first    task
+	callback func() // nil for a dispatch
 }
 
-// start dispatches w.socket.
+// start dispatches w.socket or runs the callback.
 func (d *dispatchers) start(w work) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -44,12 +46,16 @@ func (d *dispatchers) run(w work) {
 	ended := false
 	defer func() {
 		if !ended { // runtime.Goexit in a handler, as t.FailNow does: the goroutine is lost
-			d.replace(w.socket)
+			d.replace(w)
 		}
 	}()
 	next := make(chan work, 1)
 	for ok := true; ok; w, ok = <-next {
-		w.socket.dispatch(w.first)
+		if w.callback != nil {
+			w.callback()
+		} else {
+			w.socket.dispatch(w.first)
+		}
 		w = work{} // a waiting goroutine holds nothing
 		if !d.park(next) {
 			break
@@ -59,9 +65,14 @@ func (d *dispatchers) run(w work) {
 }
 
 // replace goes on with a socket whose goroutine was ended by a handler.
-func (d *dispatchers) replace(s *Socket) {
+func (d *dispatchers) replace(w work) {
+	s := w.socket
 	s.ns.log.Error("core: a handler ended its goroutine with runtime.Goexit; its ack stays unanswered", "socket", s.id)
-	go d.run(work{s, task{kind: taskNothing}})
+	if w.callback != nil {
+		go d.run(work{socket: s, callback: func() {}})
+		return
+	}
+	go d.run(work{socket: s, first: task{kind: taskNothing}})
 }
 
 // park says that a socket is through and offers the goroutine for more work. It reports false

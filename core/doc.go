@@ -18,6 +18,7 @@
 //	goroutine      started by                         ends when
 //	reader         a WebSocket handshake or upgrade   the connection closes; it never runs user code
 //	dispatcher     a socket's first queued event      that socket's queue is empty
+//	ack callback   the answer to an EmitFunc          the callback returns
 //	flush workers  the first connection               Shutdown
 //	clock          the first connection               Shutdown
 //

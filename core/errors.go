@@ -10,9 +10,11 @@ var (
 	ErrDisconnected = errors.New("core: the client is disconnected")
 	// ErrTimeout is returned by Call when the client did not answer in time.
 	ErrTimeout = errors.New("core: the client did not answer in time")
+	// ErrNotWritable is returned when a volatile event that wants an ack cannot leave at once.
+	ErrNotWritable = errors.New("core: the client cannot be sent to at once and the event is volatile; emit it without Volatile to have it wait")
 	// ErrNotConnected is returned by Call before the client has been told that it is connected:
 	// call it from an event handler, or from a goroutine started after OnConnect.
-	ErrNotConnected = errors.New("core: the client is not connected yet; Call works after OnConnect has returned")
+	ErrNotConnected = errors.New("core: the client is not connected yet; Call works after OnConnect has returned, and EmitFunc before that too")
 	// ErrNoSocket is returned by Call when its context does not come from a handler.
 	ErrNoSocket = errors.New("core: this context does not come from a socket handler")
 )

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/siokit/siokit/core"
@@ -139,6 +140,83 @@ func ExampleCall() {
 	// Output:
 	// 20["sure?","a.txt"]
 	// sure: true
+}
+
+// Ask everybody in a room: the loop says who answered what, and who did not.
+func ExampleGather() {
+	srv, _ := core.New(core.Config{})
+	srv.OnConnect(func(c *core.Context) error { return c.Join("board") })
+	core.On(srv, "call the vote", func(c *core.Context, _ core.None) error {
+		board := srv.To("board").Timeout(5 * time.Second)
+		for vote, err := range core.Gather[string](c, board, "vote", "more tea?") {
+			if err != nil {
+				fmt.Println(vote.ID, "did not vote:", err) // core.ErrTimeout, core.ErrDisconnected, ...
+				continue
+			}
+			fmt.Println("vote:", vote.Answer)
+		}
+		return nil
+	})
+
+	page := open(srv)
+	defer page.close(srv)
+	page.emit("0")
+	page.receive()
+	page.emit(`21["call the vote"]`)
+	fmt.Println(page.receive())
+	page.emit(`30["yes"]`)
+	page.receive()
+	// Output:
+	// 20["vote","more tea?"]
+	// vote: yes
+}
+
+// A function that gets the ack, instead of a goroutine that waits for it.
+func ExampleEmitFunc() {
+	srv, _ := core.New(core.Config{})
+	answered := make(chan string, 1)
+	srv.OnConnect(func(c *core.Context) error {
+		return core.EmitFunc(c.Timeout(5*time.Second), "who are you?", nil, func(name string, err error) {
+			if err == nil {
+				answered <- name
+			}
+		})
+	})
+
+	page := open(srv)
+	defer page.close(srv)
+	page.emit("0")
+	page.receive() // connected
+	fmt.Println(page.receive())
+	page.emit(`30["Ada"]`)
+	fmt.Println(<-answered)
+	// Output:
+	// 20["who are you?"]
+	// Ada
+}
+
+// Positions replace each other: a client that is not ready for one does not get it late.
+func ExampleBroadcast_Volatile() {
+	srv, _ := core.New(core.Config{})
+	players := srv.To("game").Volatile() // may be kept, and shared between goroutines
+	core.On(srv, "move", func(c *core.Context, in core.Args2[int, int]) error {
+		return players.Except(c.ID()).Emit("moved", c.ID(), in.A, in.B)
+	})
+	fmt.Println(players)
+	// Output: rooms ["game"] of "/"
+}
+
+// See everything that the program emits.
+func ExampleNamespace_OnEmit() {
+	srv, _ := core.New(core.Config{})
+	srv.OnEmit(func(event string, args []any, to core.Broadcast) {
+		fmt.Println(event, args, "->", to)
+	})
+	_ = srv.To("lobby").Emit("said", "hello")
+	_ = srv.Send("to all")
+	// Output:
+	// said [hello] -> rooms ["lobby"] of "/"
+	// message [to all] -> everybody in "/"
 }
 
 // srv.To includes everybody in the room; c.To leaves the sender out.

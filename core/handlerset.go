@@ -23,6 +23,7 @@ type registered struct {
 	onConnect    []func(*Context) error
 	onDisconnect []func(*Context, Reason)
 	onError      []func(*Context, error)
+	onEmit       []func(string, []any, Broadcast)
 }
 
 func newHandlerSet(place string) *handlerSet {

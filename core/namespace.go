@@ -96,6 +96,9 @@ func (ns *Namespace) Emit(event string, args ...any) error {
 	return ns.everyone().Emit(event, args...)
 }
 
+// Send emits the event "message" to everybody in the namespace.
+func (ns *Namespace) Send(args ...any) error { return ns.everyone().Send(args...) }
+
 // To addresses the members of the rooms, each once. A socket's id is the name of a room with
 // that socket in it. No rooms, and the empty name, mean nobody.
 //

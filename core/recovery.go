@@ -71,16 +71,17 @@ func (s *Socket) resume(pid string, r *resumption) {
 }
 
 // emitKept is Emit with Recovery: what a client is not there to read now it gets when it comes back.
-func (s *Socket) emitKept(r *recovery, event string, args []any) error {
+func (e Emitter) emitKept(r *recovery, event string, args []any) error {
+	s := e.socket
 	if s.client.revoked() {
 		return ErrDisconnected
 	}
-	return r.emit(Broadcast{ns: s.ns, rooms: []string{s.id}}, event, args, func(b *engineio.Batch, e logged) error {
-		s.sent = e.at
-		if kept, err := s.keepEarly(e.message); kept || err != nil {
+	return r.emit(e.audience(), event, args, func(b *engineio.Batch, l logged) error {
+		s.sent = l.at
+		if kept, err := s.keepEarly(l.message); kept || err != nil {
 			return err
 		}
-		b.Send(s.client.conn, e.message)
+		b.Send(s.client.conn, l.message)
 		return nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -139,11 +140,15 @@ func (r *recovery) emit(to Broadcast, event string, args []any, queue func(*engi
 	if err != nil {
 		return err
 	}
+	if r.ns.observed() {
+		r.ns.observe(event, args, to)
+	}
 	var batch engineio.Batch
 	defer batch.Done()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := logged{at: r.log.last + 1, sent: time.Now(), message: packet.message(r.log.last + 1), all: to.all, rooms: to.rooms, except: to.except}
+	message := to.options.apply(packet.message(r.log.last + 1))
+	e := logged{at: r.log.last + 1, sent: time.Now(), message: message, all: to.all, rooms: to.rooms, except: to.except}
 	if to.sender != nil {
 		e.sender = to.sender.id
 	}
@@ -182,7 +187,12 @@ func (r *recovery) enter(s *Socket) (open bool, err error) {
 	}
 	s.since, s.sent = s.resumed.since, r.log.last
 	s.mu.Lock()
-	s.early, s.earlyN = missed, 0 // what guards have emitted to it is among them
+	for _, m := range s.early {
+		if !slices.Contains(missed, m) { // what guards have emitted is among them, unless it wants an ack
+			missed = append(missed, m)
+		}
+	}
+	s.early, s.earlyN = missed, 0
 	for _, m := range missed {
 		s.earlyN += m.Size()
 	}

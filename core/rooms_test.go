@@ -58,6 +58,11 @@ func TestAudiences(t *testing.T) {
 			{"room of a socket leaves it out", s[0].To("all"), "123"},
 			{"own room of a socket", s[0].To("r0"), ""},
 			{"broadcast", s[3].Broadcast(), "012"},
+			{"everybody with options", a.Compress(false).Local().Timeout(1), "0123"},
+			{"options, then rooms", a.Local().To("r0").Compress(true).To("r3", "r0").Timeout(1), "03"},
+			{"options, then nobody", a.Timeout(1).To(), ""},
+			{"options between exceptions", s[0].To("all").Compress(false).Except("r2").Local(), "13"},
+			{"broadcast with options", s[3].Broadcast().Compress(false).Except(s[1].ID()), "02"},
 			{"broadcast to a room", s[3].Broadcast().To("r3", "r2"), "2"},
 			{"another client's own room", s[0].To(s[1].ID()), "1"},
 		} {

@@ -27,6 +27,8 @@ type Server struct {
 	panics atomic.Int64
 	checks atomic.Int32 // running Checks
 
+	volatileDrops atomic.Int64
+
 	dispatchers dispatchers // of all sockets
 
 	mu         sync.RWMutex

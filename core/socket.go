@@ -89,17 +89,13 @@ func (s *Socket) Connected() bool { return s.state.Load() == socketConnected }
 // set a field named admin. Without a payload v is left alone.
 func (s *Socket) Auth(v any) error { return sio.DecodeExact(s.auth, v) }
 
-// Emit sends an event to this client. See Broadcast.Emit for the arguments.
-func (s *Socket) Emit(event string, args ...any) error {
-	if r := s.ns.recovery; r != nil {
-		return s.emitKept(r, event, args)
-	}
-	m, err := encodeEvent(s.ns.name, noAck, event, args)
-	if err != nil {
-		return err
-	}
-	return s.send(m)
-}
+// Emit sends an event to this client. See Broadcast.Emit for the arguments. It returns
+// ErrDisconnected once the client has left, also in OnDisconnect. Before the client has been told
+// that it is connected at most 8,192 packets and 1 MiB are kept for it.
+func (s *Socket) Emit(event string, args ...any) error { return s.one().emit(noAck, event, args) }
+
+// Send emits the event "message", as socket.send does in JavaScript.
+func (s *Socket) Send(args ...any) error { return s.one().emit(noAck, "message", args) }
 
 // To addresses the members of the rooms, except this socket, as socket.to does in JavaScript.
 // (Server.To and Namespace.To include everybody.)
@@ -173,15 +169,37 @@ func (s *Socket) send(m *engineio.Message) error {
 	return sendError(s.client.conn.Send(m))
 }
 
-// sendBatch is send as part of a broadcast.
-func (s *Socket) sendBatch(b *engineio.Batch, m *engineio.Message) {
+// sendVolatile is send for what is better lost than late.
+func (s *Socket) sendVolatile(m *engineio.Message) (sent bool, err error) {
+	if s.client.ctx.Err() != nil || s.state.Load() == socketClosed {
+		return false, ErrDisconnected
+	}
+	if s.Connected() {
+		sent, err = s.client.conn.SendVolatile(m)
+	}
+	if !sent && err == nil {
+		s.client.srv.volatileDrops.Add(1)
+	}
+	return sent, sendError(err)
+}
+
+// sendBatch is send, or sendVolatile, as part of a broadcast.
+func (s *Socket) sendBatch(b *engineio.Batch, m *engineio.Message, volatile bool) error {
 	if s.client.ctx.Err() != nil {
-		return
+		return ErrDisconnected
+	}
+	if volatile {
+		if s.Connected() && b.SendVolatile(s.client.conn, m) {
+			return nil
+		}
+		s.client.srv.volatileDrops.Add(1)
+		return ErrNotWritable
 	}
 	if kept, err := s.keepEarly(m); kept || err != nil {
-		return
+		return err
 	}
 	b.Send(s.client.conn, m)
+	return nil
 }
 
 // keepEarly keeps m for after the CONNECT reply if that has not been queued. The bounds of an
@@ -266,9 +284,11 @@ func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 		s.queue.drop()
 	}
 	s.queue.space.Broadcast() // the reader must not wait for a handler that may never end
-	s.acks.fail()
+	pending := s.acks.pending
+	s.acks.pending = nil
 	s.mu.Unlock()
 
+	s.abandon(pending)
 	s.ns.unregister(s)
 	if r := s.ns.recovery; r != nil && was == socketConnected && reason.recoverable() {
 		r.keep(s)

@@ -18,9 +18,11 @@ const maxHeader = 10 // longest header of an unmasked WebSocket frame
 // number of connections: they share its bytes.
 type Message struct {
 	buf         []byte // headroom, then the text packet, type digit first
-	start       int    // where the WebSocket frame begins in buf
 	attachments [][]byte
 	size        int // bytes it counts for in an outbox
+
+	start        uint8 // where the WebSocket frame begins in buf
+	uncompressed bool  // see Uncompressed
 }
 
 // NewMessage makes the message whose text is buf[Headroom:]. It takes over buf and the
@@ -29,14 +31,22 @@ func NewMessage(buf []byte, attachments ...[]byte) *Message {
 	return newPacket(eio.Message, buf, attachments)
 }
 
+// Uncompressed returns the same message for transports that compress, with the wish not to: for
+// data that is compressed already. The bytes are shared.
+func (m *Message) Uncompressed() *Message {
+	plain := *m
+	plain.uncompressed = true
+	return &plain
+}
+
 func newPacket(t eio.Type, buf []byte, attachments [][]byte) *Message {
 	buf[maxHeader] = '0' + byte(t)
 	m := &Message{buf: buf, attachments: attachments}
 	var head [maxHeader]byte
 	h := appendHeader(head[:0], opText, len(buf)-maxHeader)
-	m.start = maxHeader - len(h)
+	m.start = uint8(maxHeader - len(h))
 	copy(buf[m.start:], h)
-	m.size = len(buf) - m.start
+	m.size = len(buf) - int(m.start)
 	for _, a := range attachments {
 		m.size += len(a) + maxHeader
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/siokit/siokit/core"
@@ -76,6 +75,7 @@ func answer(srv *core.Server) {
 		answerLifecycle(ns)
 		answerEvents(ns)
 		answerAcks(ns)
+		answerOperators(ns)
 		answerRooms(ns)
 		answerTorture(ns)
 	}
@@ -166,17 +166,61 @@ func answerAcks(ns *core.Namespace) {
 			return "", err
 		}
 	})
-	core.OnCall(ns, "vote", func(c *core.Context, room string) ([]string, error) {
-		members := ns.To(room).Sockets()
-		votes, failures := make([]string, len(members)), make([]error, len(members))
-		var voting sync.WaitGroup
-		for i, member := range members {
-			voting.Go(func() { votes[i], failures[i] = core.CallSocket[string](c, member, "vote") })
-		}
-		voting.Wait()
-		slices.Sort(votes)
-		return votes, errors.Join(failures...)
+	core.On(ns, "ask by callback", func(c *core.Context, in core.Args2[any, int]) error {
+		to := c.Timeout(time.Duration(in.B) * time.Millisecond)
+		return core.EmitFunc(to, "question", []any{in.A}, func(answer any, err error) {
+			if errors.Is(err, core.ErrTimeout) {
+				answer = "timeout"
+			}
+			_ = c.Emit("answered", answer) // what a client sent can be encoded
+		})
 	})
+	core.OnCall(ns, "vote", func(c *core.Context, room string) ([]string, error) {
+		var votes []string
+		for vote, err := range core.Gather[string](c, ns.To(room), "vote") {
+			if err != nil {
+				return nil, err
+			}
+			votes = append(votes, vote.Answer)
+		}
+		slices.Sort(votes)
+		return votes, nil
+	})
+	core.OnCall(ns, "vote within", func(c *core.Context, in core.Args2[string, int]) (core.Args2[bool, []string], error) {
+		complete, votes := true, []string{}
+		others := c.To(in.A).Timeout(time.Duration(in.B) * time.Millisecond)
+		for vote, err := range core.Gather[string](c, others, "vote") {
+			switch {
+			case err == nil:
+				votes = append(votes, vote.Answer)
+			case errors.Is(err, core.ErrTimeout):
+				complete = false
+			default:
+				return core.Args2[bool, []string]{}, err
+			}
+		}
+		slices.Sort(votes)
+		return core.Args2[bool, []string]{A: complete, B: votes}, nil
+	})
+}
+
+func answerOperators(ns *core.Namespace) {
+	core.On(ns, "volatile", func(c *core.Context, n int) error {
+		me := ns.To(c.ID()).Volatile().Compress(false)
+		for i := range n {
+			if err := c.Volatile().Emit("position", i, []byte{byte(i)}); err != nil {
+				return err
+			}
+			if err := me.Emit("position", i, []byte{byte(i)}); err != nil {
+				return err
+			}
+		}
+		return c.Emit("positions end")
+	})
+	core.On(ns, "volatile to others", func(c *core.Context, room string) error {
+		return c.To(room).Volatile().Emit("position", 0, []byte{0})
+	})
+	core.On(ns, "send back", func(c *core.Context, in two) error { return c.Send(in.A, in.B) })
 }
 
 func answerRooms(ns *core.Namespace) {

@@ -67,6 +67,21 @@ function events(nsp) {
       }
     });
     socket.on("vote", async (room, ack) => ack((await nsp.to(room).timeout(5000).emitWithAck("vote")).sort()));
+    socket.on("vote within", (room, ms, ack) =>
+      nsp.to(room).except(socket.id).timeout(ms).emit("vote", (missing, votes) => ack(!missing, votes.sort())),
+    );
+    socket.on("ask by callback", (question, ms) =>
+      socket.timeout(ms).emit("question", question, (late, answer) => socket.emit("answered", late ? "timeout" : answer)),
+    );
+    socket.on("volatile", (n) => {
+      for (let i = 0; i < n; i++) {
+        socket.volatile.emit("position", i, Buffer.from([i & 255]));
+        nsp.to(socket.id).volatile.compress(false).emit("position", i, Buffer.from([i & 255]));
+      }
+      socket.emit("positions end");
+    });
+    socket.on("volatile to others", (room, ack) => (socket.to(room).volatile.emit("position", 0, Buffer.from([0])), ack()));
+    socket.on("send back", (...args) => socket.send(...args));
 
     socket.on("join", (room, ack) => (socket.join(room), ack()));
     socket.on("leave", (room, ack) => (socket.leave(room), ack()));

@@ -1,0 +1,223 @@
+package core
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/sio"
+)
+
+// A Reply is what one client answered to a Gather.
+type Reply[Out any] struct {
+	ID     string // of the socket
+	Answer Out    // the zero value when the client did not answer
+}
+
+// Gather sends an event to many clients and yields the acks as they arrive, each decoded into Out by
+// the rules of Call:
+//
+//	for vote, err := range core.Gather[string](ctx, srv.To("board").Timeout(5*time.Second), "vote") {
+//		if err != nil {
+//			log.Print(vote.ID, " did not vote: ", err)
+//			continue
+//		}
+//		votes[vote.Answer]++
+//	}
+//
+// There is exactly one entry for each client of the audience as it is when the loop begins. Its error
+// is nil, an *ArgumentError (the answer does not fit Out), ErrDisconnected as soon as the client
+// leaves, or ErrNotWritable (see Broadcast.Volatile). At the end of the time those who are still
+// missing follow, with ErrTimeout, or ctx's error when it was cancelled. So the loop says who did not
+// answer, and ends when all have. An entry without an ID means that nothing was sent: the arguments
+// cannot be encoded, or ctx had ended.
+//
+// The time is what Timeout says, and ctx; with neither it is Config.CallTimeout. Leaving the loop
+// gives the missing answers up. The event is sent when the loop begins, again for each loop, and
+// encoded once. Gather may be used inside handlers, also for an audience with the client of the event
+// in it, but not before that client is connected: then it waits for it in vain.
+func Gather[Out any](ctx context.Context, to Broadcast, event string, args ...any) iter.Seq2[Reply[Out], error] {
+	return func(yield func(Reply[Out], error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(Reply[Out]{}, waitError(ctx))
+			return
+		}
+		g := &gathering{changed: make(chan struct{}, 1), missing: make(map[string]*question)}
+		if err := to.ask(g, event, args); err != nil {
+			yield(Reply[Out]{}, err)
+			return
+		}
+		defer g.end(nil)
+		expired, stop := to.options.expiry(ctx, to.ns.srv)
+		defer stop()
+		for {
+			got, ok := g.next(ctx, expired)
+			if !ok {
+				return
+			}
+			reply, err := Reply[Out]{ID: got.id}, got.err
+			if err == nil {
+				reply.Answer, err = decodeAnswer[Out](event, got.answer)
+			}
+			if !yield(reply, err) {
+				return
+			}
+		}
+	}
+}
+
+// A gathering collects the answers of one Gather. Whoever asks clients for it is a source: this
+// process, and with a bus the others. A source says whom it asks (expect), what came of it (arrive),
+// and when it will name no more (exhausted).
+type gathering struct {
+	changed chan struct{} // capacity 1
+
+	mu      sync.Mutex
+	arrived []entry              // not yet yielded; guarded by mu
+	missing map[string]*question // by socket id; nil values are asked elsewhere; guarded by mu
+	sources int                  // that may still name clients; guarded by mu
+}
+
+type entry struct {
+	id string
+	settled
+}
+
+// question is an event that one client of this process is asked.
+type question struct {
+	of     *gathering
+	socket *Socket
+	ackID  int64 // owned by the goroutine of the loop
+}
+
+func (q *question) settle(answer sio.Args, err error) {
+	q.of.arrive(q.socket.id, settled{answer, err})
+}
+
+func (g *gathering) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sources++
+}
+
+func (g *gathering) expect(id string, q *question) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.missing[id] = q
+}
+
+// arrive takes the answer of a client that is missing, and no second one.
+func (g *gathering) arrive(id string, got settled) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.missing[id]; !ok {
+		return
+	}
+	delete(g.missing, id)
+	g.arrived = append(g.arrived, entry{id, got})
+	g.tellLocked()
+}
+
+func (g *gathering) exhausted() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sources--
+	g.tellLocked()
+}
+
+func (g *gathering) tellLocked() {
+	select {
+	case g.changed <- struct{}{}:
+	default:
+	}
+}
+
+// next waits for the next entry; ok is false when there are no more.
+func (g *gathering) next(ctx context.Context, expired <-chan time.Time) (got entry, ok bool) {
+	for {
+		g.mu.Lock()
+		if len(g.arrived) > 0 {
+			got = g.arrived[0]
+			g.arrived[0] = entry{}
+			g.arrived = g.arrived[1:]
+			g.mu.Unlock()
+			return got, true
+		}
+		complete := len(g.missing) == 0 && g.sources <= 0
+		g.mu.Unlock()
+		if complete {
+			return entry{}, false
+		}
+		select {
+		case <-g.changed:
+		case <-expired:
+			g.end(ErrTimeout)
+		case <-ctx.Done():
+			g.end(waitError(ctx))
+		}
+	}
+}
+
+// end gives up whoever is missing: they become entries with err.
+func (g *gathering) end(err error) {
+	g.mu.Lock()
+	missing := g.missing
+	g.missing, g.sources = nil, 0
+	for id := range missing {
+		g.arrived = append(g.arrived, entry{id, settled{err: err}})
+	}
+	g.mu.Unlock()
+	for _, q := range missing {
+		if q != nil {
+			q.socket.giveUp(q.ackID)
+		}
+	}
+}
+
+// ask asks the audience on this process.
+func (b Broadcast) ask(g *gathering, event string, args []any) error {
+	message, err := encodeQuestion(b.ns.name, event, args)
+	if err != nil || b.nobody() {
+		return err
+	}
+	if b.ns.observed() {
+		b.ns.observe(event, args, b)
+	}
+	g.open()
+	defer g.exhausted()
+	var batch engineio.Batch
+	for _, s := range b.Sockets() {
+		q := &question{of: g, socket: s}
+		g.expect(s.id, q)
+		if q.ackID, err = s.await(q, 0, true); err != nil {
+			q.settle(sio.Args{}, err)
+			continue
+		}
+		err = s.sendBatch(&batch, b.options.apply(message(q.ackID)), b.options.volatile)
+		if err != nil && s.giveUp(q.ackID) {
+			q.settle(sio.Args{}, err)
+		}
+	}
+	batch.Done()
+	return nil
+}
+
+// encodeQuestion encodes an event once and returns what makes a message of it for each ack id. The
+// messages share the attachments.
+func encodeQuestion(ns, event string, args []any) (message func(id int64) *engineio.Message, err error) {
+	packet, attachments, err := sio.AppendEvent(nil, ns, noAck, event, args)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range attachments {
+		attachments[i] = slices.Clone(a) // the caller's; written later
+	}
+	return func(id int64) *engineio.Message {
+		const digits = 16 // of sio.MaxID
+		buf := make([]byte, engineio.Headroom, engineio.Headroom+len(packet)+digits)
+		return engineio.NewMessage(sio.AppendWithID(buf, packet, id), attachments...)
+	}, nil
+}
