@@ -42,7 +42,8 @@
 // A cookie store's content lives in the browser, so deleting the cookie would not touch a stolen copy. Every login
 // therefore has a random id, and a logged-out id is refused until the login would have expired anyway
 // ([Options.Lifetime]); the whole session of a copied cookie then counts as new and empty. The list of refused ids
-// is kept in this process: other processes do not see it, and it does not survive a restart. With a store that keeps
-// sessions on a server, Logout deletes the old session there as well, which does; Revoke cannot find the records
-// of an account's other sessions.
+// is kept in this process. [Options.Revocations] keeps it where a restart does not forget it, and [Users.OnRevoke] and
+// [Users.ApplyRevocation] tell other processes, so that they cut their connections at once. With a store that keeps
+// sessions on a server, Logout deletes the old session there as well; Revoke cannot find the records of an account's
+// other sessions.
 package auth

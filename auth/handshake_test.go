@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -308,6 +309,69 @@ func TestLoginExpires(t *testing.T) {
 		synctest.Wait()
 		if n := a.users.Connections(); n != 0 {
 			t.Errorf("%d connections are left", n)
+		}
+	})
+}
+
+// Core's Authenticate for tokens alone: see internal/conformance/authflow for what it does in a server.
+func TestHandshakeOfTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newIssuer(auth.Options{})
+		s.issue("ann 1", auth.Token{User: "ann", Expires: time.Now().Add(time.Minute)})
+		s.issue("ann 2", auth.Token{User: "ann", Expires: time.Now().Add(time.Hour)})
+		s.issue("bob", auth.Token{User: "bob"})
+		ask := func(ctx context.Context, query string, authorization ...string) (context.Context, string) {
+			t.Helper()
+			r := handshake(ctx, "", query)
+			r.Header["Authorization"] = authorization
+			ctx, principal, err := s.tokens.Handshake(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ctx, principal
+		}
+		who := func(authorization ...string) string {
+			t.Helper()
+			_, principal := ask(t.Context(), "&sid=x", authorization...)
+			return principal
+		}
+		conn, closeConn := context.WithCancel(t.Context())
+		ctx, principal := ask(conn, "", "Bearer ann 1")
+		if principal != "ann" {
+			t.Errorf("principal %q", principal)
+		}
+		if _, err := auth.UserErr[*user](ctx); !errors.Is(err, auth.ErrUnauthenticated) || errors.Is(err, auth.ErrNoMiddleware) {
+			t.Errorf("before Connect the user is %v", err) // nobody, but no mistake of the set-up
+		}
+		calls := s.calls.Load()
+		for range 10 {
+			if got := []string{who("Bearer ann 1"), who("bearer ann 2"), who("Bearer bob"), who("Bearer forged"), who(), who("Basic ann 1"), who("Bearer ann 1", "Bearer ann 1")}; !slices.Equal(got, []string{"ann", "ann", "bob", "", "", "", ""}) {
+				t.Fatalf("principals %q", got)
+			}
+		}
+		if n := s.calls.Load() - calls; n != 2+10 {
+			t.Errorf("%d verifications of ten rounds", n) // of each good token once, of the forged one always
+		}
+		time.Sleep(2 * time.Minute) // "ann 1" has expired, and names who opened the connection all the same
+		if got := who("Bearer ann 1"); got != "ann" {
+			t.Errorf("principal %q", got)
+		}
+		s.tokens.Revoke("bob")
+		time.Sleep(time.Second)
+		if got := who("Bearer bob"); got != "bob" { // issued nobody knows when: see Token.Issued
+			t.Errorf("principal %q", got)
+		}
+		closeConn()
+		synctest.Wait()
+		s.issue("ann 1", auth.Token{User: "ann", Expires: time.Now()})
+		if got := who("Bearer ann 1"); got != "" {
+			t.Errorf("after the connection its token names %q", got)
+		}
+		s.down.Store(true)
+		r := handshake(t.Context(), "", "")
+		r.Header.Set("Authorization", "Bearer ann 2")
+		if _, _, err := s.tokens.Handshake(r); !errors.Is(err, auth.ErrUnavailable) {
+			t.Errorf("in an outage: %v", err)
 		}
 	})
 }

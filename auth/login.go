@@ -38,9 +38,16 @@ func (u *Users[U]) Login(ctx context.Context, id string) error {
 		return fmt.Errorf("auth: login failed: %w", err)
 	}
 	if before.user != "" {
-		u.r.reg.revokeLogin(before, before.end(u.r.lifetime), now, ErrReauthenticate)
+		// The new login holds, whether the old one will be remembered or not; what fails is logged.
+		_, _ = u.r.revoke(ctx, revocation{
+			kind: endLogin, user: before.user, id: before.id, until: before.end(u.r.lifetime), cause: ErrReauthenticate,
+		})
 	}
-	u.r.reg.revokeSession(old, now, now.Add(sessionGrace), ErrReauthenticate)
+	if old != "" {
+		_, _ = u.r.revoke(ctx, revocation{
+			kind: endSession, id: old, until: now.Add(sessionGrace), cause: ErrReauthenticate, brief: true,
+		})
+	}
 	return nil
 }
 
@@ -49,8 +56,8 @@ func (u *Users[U]) Login(ctx context.Context, id string) error {
 // HTTP handler it must come before the first byte of the response, and the session keeps its other values under a
 // new id. In a socket handler the browser keeps a cookie that is worth nothing.
 //
-// It is no error if nobody is logged in. If the session store fails the error says so, and the login has ended all
-// the same.
+// It is no error if nobody is logged in. If the session store or Options.Revocations fails the error says so, and the
+// login has ended all the same.
 func (u *Users[U]) Logout(ctx context.Context) error {
 	who, err := u.r.of(ctx)
 	if err != nil {
@@ -63,9 +70,14 @@ func (u *Users[U]) Logout(ctx context.Context) error {
 		}
 		return nil
 	}
-	u.r.reg.revokeLogin(in, in.end(u.r.lifetime), time.Now(), ErrLoggedOut)
+	_, lost := u.r.revoke(ctx, revocation{
+		kind: endLogin, user: in.user, id: in.id, until: in.end(u.r.lifetime), cause: ErrLoggedOut,
+	})
+	if lost != nil {
+		lost = fmt.Errorf("auth: the login has ended, but may count again after a restart: Options.Revocations failed: %w", lost)
+	}
 	if who.session == nil {
-		return nil // known by a token: no session is theirs
+		return lost // known by a token: no session is theirs
 	}
 	if who.conn != nil {
 		err = u.r.sess.Erase(ctx)
@@ -73,9 +85,9 @@ func (u *Users[U]) Logout(ctx context.Context) error {
 		_, err = u.r.sess.Renew(ctx, map[string]any{userKey: nil, loginKey: nil, atKey: nil})
 	}
 	if err != nil {
-		return fmt.Errorf("auth: the login has ended, but its session could not be changed: %w", err)
+		err = fmt.Errorf("auth: the login has ended, but its session could not be changed: %w", err)
 	}
-	return nil
+	return errors.Join(err, lost)
 }
 
 // of returns the identity of ctx if it belongs to r.

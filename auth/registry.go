@@ -105,15 +105,15 @@ func (g *registry) loginTime(user string, now time.Time) time.Time {
 }
 
 // revokeLogin ends one login.
-func (g *registry) revokeLogin(in login, until, now time.Time, cause error) (cut int) {
+func (g *registry) revokeLogin(user, id string, until, now time.Time, cause error) (cut int) {
 	g.mu.Lock()
 	g.purgeLocked(now)
-	if _, ok := g.logins[in.id]; !ok {
-		g.logins[in.id] = ending{until: until, cause: cause}
+	if _, ok := g.logins[id]; !ok {
+		g.logins[id] = ending{until: until, cause: cause}
 	}
 	var found []*connection
-	for c := range g.byUser[in.user] {
-		if c.login.id == in.id {
+	for c := range g.byUser[user] {
+		if c.login.id == id {
 			found = append(found, c)
 		}
 	}
@@ -123,11 +123,11 @@ func (g *registry) revokeLogin(in login, until, now time.Time, cause error) (cut
 	return len(found)
 }
 
-// revokeUser ends all logins that a user has now.
-func (g *registry) revokeUser(user string, now, until time.Time, cause error) int {
+// revokeUser ends all logins that a user has now, which are those that began at the returned time or before.
+func (g *registry) revokeUser(user string, now, until time.Time, cause error) (began time.Time, cut int) {
 	g.mu.Lock()
 	g.purgeLocked(now)
-	began := now
+	began = now
 	if end, ok := g.users[user]; ok && !now.After(end.began) {
 		began = end.began.Add(1) // by the same tick of the clock: see loginTime
 	}
@@ -136,6 +136,31 @@ func (g *registry) revokeUser(user string, now, until time.Time, cause error) in
 		found = append(found, c)
 	}
 	g.users[user] = ending{began: began, until: until, cause: cause}
+	g.takeLocked(found)
+	g.mu.Unlock()
+	endAll(found, cause)
+	return began, len(found)
+}
+
+// revokeUserUntil ends the logins of a user that began at the time began or before: newer ones stay, because another
+// process revoked, a moment ago.
+func (g *registry) revokeUserUntil(user string, began, now, until time.Time, cause error) (cut int) {
+	g.mu.Lock()
+	g.purgeLocked(now)
+	end := g.users[user]
+	if began.After(end.began) {
+		end.began, end.cause = began, cause
+	}
+	if until.After(end.until) {
+		end.until = until
+	}
+	g.users[user] = end
+	var found []*connection
+	for c := range g.byUser[user] {
+		if !c.login.at.After(began) {
+			found = append(found, c)
+		}
+	}
 	g.takeLocked(found)
 	g.mu.Unlock()
 	endAll(found, cause)

@@ -13,7 +13,7 @@ func TestEndingsAreForgotten(t *testing.T) {
 	now := time.Now()
 	in := func(i int) login { return login{user: "u" + strconv.Itoa(i), id: strconv.Itoa(i), at: now} }
 	for i := range 1000 {
-		g.revokeLogin(in(i), now.Add(time.Hour), now, ErrLoggedOut)
+		g.revokeLogin(in(i).user, in(i).id, now.Add(time.Hour), now, ErrLoggedOut)
 		g.revokeUser(in(i).user, now, now.Add(time.Hour), ErrLoggedOut)
 		g.revokeSession(strconv.Itoa(i), now, now.Add(sessionGrace), ErrReauthenticate)
 	}

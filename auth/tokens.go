@@ -43,6 +43,7 @@ type Tokens[U any] struct {
 // Lifetime, Recheck and Logger count here too. NewTokens panics where New does.
 //
 //	tokens := auth.NewTokens(verify, loadUser)
+//	srv, err := core.New(core.Config{Authenticate: tokens.Handshake})
 //	srv.Use(tokens.Connect)                          // sockets; io(url, {auth: {token}})
 //	http.Handle("/api/", tokens.Middleware(api))     // Authorization: Bearer ...
 func NewTokens[U any](verify Verifier, load func(ctx context.Context, id string) (U, error), opts ...Options) *Tokens[U] {
@@ -60,14 +61,16 @@ func NewTokens[U any](verify Verifier, load func(ctx context.Context, id string)
 }
 
 // Tokens returns Tokens for the same accounts: browsers come with the cookie, other programs with a token, and Revoke
-// ends both.
+// ends both. Call it before serving: Handshake counts its tokens too.
 func (u *Users[U]) Tokens(verify Verifier) *Tokens[U] { return newTokens[U](u.r, verify) }
 
 func newTokens[U any](r *realm, verify Verifier) *Tokens[U] {
 	if verify == nil {
 		panic("auth: Tokens got no verifier: pass func(ctx context.Context, token string) (auth.Token, error)")
 	}
-	return &Tokens[U]{r, verify}
+	t := &Tokens[U]{r, verify}
+	r.bearers.add(t.login)
+	return t
 }
 
 // Connections is the number of connections that Revoke could cut. With [Users.Tokens] it counts those of the cookie
@@ -126,7 +129,12 @@ func (t *Tokens[U]) login(ctx context.Context, raw string) (login, error) {
 		token.ID = hex.EncodeToString(sum[:])
 	}
 	in.id = tokenID(token.User, token.ID)
-	if !t.r.live(in) {
+	alive, err := t.r.alive(ctx, in)
+	switch {
+	case err != nil:
+		t.r.warnOf("auth: whether a token was revoked could not be found out", in.user, err)
+		return login{}, err
+	case !alive:
 		return login{}, t.refuse(raw, errors.New("it was revoked, or is older than Options.Lifetime"))
 	}
 	return in, nil

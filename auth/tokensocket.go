@@ -114,6 +114,10 @@ func tokenOf(s socket) (string, error) {
 	return "", nil
 }
 
+// ownerKey tells core whose socket it is, so that nobody else takes up its session (core.Recovery).
+// auth does not import core.
+const ownerKey = "github.com/siokit/siokit/core.owner"
+
 // tokenHolder is a socket and the token it has now.
 type tokenHolder struct {
 	realm  *realm
@@ -159,12 +163,22 @@ func (h *tokenHolder) take(ctx context.Context, in login) error {
 	h.conn, h.unwatch = c, unwatch
 	h.timer = time.AfterFunc(time.Until(in.end(h.realm.lifetime)), func() { h.expire(c) })
 	h.socket.SetValue(identityKey{}, id)
+	h.socket.SetValue(ownerKey, in.user)
 	h.mu.Unlock()
 	stop()
 	if before != nil {
 		h.realm.reg.remove(before)
 	}
-	h.realm.watch(watched, c, func(ctx context.Context) error { return h.realm.hasAccount(ctx, in.user) })
+	h.realm.watch(watched, c, func(ctx context.Context) error {
+		alive, err := h.realm.alive(ctx, in)
+		switch {
+		case err != nil:
+			return err
+		case !alive:
+			return ErrUnauthenticated
+		}
+		return h.realm.hasAccount(ctx, in.user)
+	})
 	return nil
 }
 

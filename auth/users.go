@@ -2,11 +2,13 @@ package auth
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
+	"sync"
 	"time"
 
 	"github.com/siokit/siokit/sessions"
@@ -38,6 +40,13 @@ type Options struct {
 	// cookie of the handshake is then no session's any more.
 	Recheck time.Duration
 
+	// Revocations keeps what was revoked outside of this process: so that a copied cookie of a login that was logged
+	// out stays dead after a restart, and is dead in other processes too. It is asked about the login of a session when
+	// that is loaded, for an HTTP request or a handshake, and about tokens, at most once for each login in Refresh; open
+	// connections are cut by what another process revoked with [Users.OnRevoke], or by Recheck. Default nil: this
+	// process remembers by itself, until it ends.
+	Revocations Revocations
+
 	// Logger receives errors of the loader, at most one a second. Default slog.Default().
 	Logger *slog.Logger
 }
@@ -57,6 +66,11 @@ type realm struct {
 	reg      *registry
 	warned   limiter
 	seen     seen
+	bearers  bearers
+
+	revocations Revocations // nil: none
+	announceMu  sync.Mutex
+	announce    []func(data []byte) // guarded by announceMu
 }
 
 // New returns the users whose accounts load finds. load is called by [User] when a handler asks, possibly many at
@@ -109,7 +123,10 @@ func newRealm[U any](load func(ctx context.Context, id string) (U, error), o Opt
 		recheck:  o.Recheck,
 		log:      o.Logger,
 		reg:      newRegistry(),
+
+		revocations: o.Revocations,
 	}
+	r.bearers.salt, r.bearers.fresh, r.bearers.live = rand.Text(), o.Refresh, r.live
 	r.load = func(ctx context.Context, id string) (any, error) {
 		u, err := load(ctx, id)
 		if err == nil && isNil(u) {
@@ -158,19 +175,29 @@ func (u *Users[U]) Attach(r *http.Request) *http.Request {
 // returns a context with the caller's identity. That context is cancelled when the login ends; r.Context() must
 // live as long as the connection. At any other request of a connection it only says who is calling. principal is
 // the id that was given to Login, or empty. An error means that the session store could not be asked.
+//
+// Where [Users.Tokens] is used, a token in the Authorization header counts as well: without a login principal is the
+// token's user, and next to the login of another user both together. See [Tokens.Handshake].
 func (u *Users[U]) Handshake(r *http.Request) (ctx context.Context, principal string, err error) {
-	s, ok := u.r.sess.Lookup(r.Context())
+	return u.r.authenticate(r)
+}
+
+// bySession says whose session a request of a connection comes with, and whether it is a later one than the handshake.
+func (r *realm) bySession(req *http.Request) (ctx context.Context, principal string, later bool, err error) {
+	s, ok := r.sess.Lookup(req.Context())
 	if !ok || !s.InSocket() {
-		if r.URL.Query().Has("sid") {
-			return u.r.identify(r)
+		if req.URL.Query().Has("sid") {
+			ctx, principal, err = r.identify(req)
+			return ctx, principal, true, err
 		}
-		if ctx, err = u.r.sess.BindSession(r); err != nil {
-			return nil, "", err
+		if ctx, err = r.sess.BindSession(req); err != nil {
+			return nil, "", false, err
 		}
-		s, _ = u.r.sess.Lookup(ctx)
-		r = r.WithContext(ctx)
+		s, _ = r.sess.Lookup(ctx)
+		req = req.WithContext(ctx)
 	}
-	return u.r.handshake(r, s)
+	ctx, principal, err = r.handshake(req, s)
+	return ctx, principal, false, err
 }
 
 // Connections is the number of open connections that a login or logout could cut: those with a session.
@@ -235,11 +262,21 @@ func (r *realm) handshake(req *http.Request, s *sessions.Session) (context.Conte
 }
 
 // accept is the session manager's check: a session whose login has ended counts as none.
-func (r *realm) accept(get func(key string) any) bool {
+func (r *realm) accept(ctx context.Context, id string, get func(key string) any) (bool, error) {
 	in, ok := readLogin(func(key any) any { return get(key.(string)) })
-	return ok && (in.user == "" || r.live(in))
+	if !ok || in.user == "" {
+		return ok, nil
+	}
+	if !r.live(in) {
+		return false, nil
+	}
+	if in.session = id; !r.live(in) {
+		return true, nil // RevokeSession ended the login, and leaves the other values
+	}
+	return r.unrevoked(ctx, in)
 }
 
+// live reports whether a login counts by what this process knows.
 func (r *realm) live(in login) bool {
 	return time.Now().Before(in.end(r.lifetime)) && !r.reg.revoked(in)
 }

@@ -18,7 +18,8 @@ import (
 // Config configures a Server. The zero value of every field is its default.
 type Config struct {
 	// Sessions gives sockets the HTTP session of their handshake; *sessions.Manager is one.
-	// Default nil: handlers have no session.
+	// Default nil: handlers have no session. Without Authenticate, a SessionBinder that is a
+	// SessionNamer also keeps a leaked session id from being used with another session.
 	Sessions SessionBinder
 
 	// Authenticate says who sent a request; the method Handshake of auth.Users is one. It is
@@ -134,6 +135,18 @@ type SessionBinder interface {
 	BindSession(r *http.Request) (context.Context, error)
 	// SaveSession is called after each handler, also a failed one, and before its ack.
 	SaveSession(ctx context.Context) error
+}
+
+// A SessionNamer is a SessionBinder that can name the session of a request, by its cookies. Where
+// Config.Authenticate is nil, later requests of a connection whose handshake had a session must
+// then come with the same session, or are refused with 403; whoever had none is bound to nothing.
+// A request with the same Cookie header as the handshake is the same visitor's, and is not asked
+// about, so that a poll costs the session store nothing.
+type SessionNamer interface {
+	// NameSession returns what tells one session from all others, or "" if the request has none.
+	// At the handshake the request has the context that BindSession returned. An error refuses
+	// the request with 503. It may be called concurrently.
+	NameSession(r *http.Request) (name string, err error)
 }
 
 func (cfg Config) withDefaults() (Config, error) {

@@ -95,44 +95,6 @@ func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver
 	return c, nil
 }
 
-// identify runs Sessions and Authenticate for a handshake.
-func (s *Server) identify(r *http.Request) (ctx context.Context, principal string, err error) {
-	ctx = r.Context()
-	if s.cfg.Sessions != nil {
-		if ctx, err = s.cfg.Sessions.BindSession(r); err != nil {
-			return nil, "", err
-		}
-	}
-	if s.cfg.Authenticate != nil {
-		return s.cfg.Authenticate(r.WithContext(ctx))
-	}
-	return ctx, "", nil
-}
-
-// authorize checks a later request of a connection: whoever knows the session id must also be
-// the one who opened it.
-func (s *Server) authorize(conn *engineio.Conn, r *http.Request) error {
-	if s.cfg.Authenticate == nil {
-		return nil
-	}
-	c, ok := conn.Receiver().(*client)
-	if !ok {
-		return errors.New("core: the handshake has not ended")
-	}
-	var principal string
-	err := protectHTTP(func() (err error) {
-		_, principal, err = s.cfg.Authenticate(r)
-		return err
-	})
-	if err != nil {
-		return s.hookError(err)
-	}
-	if principal != c.principal {
-		return engineio.Forbidden("the request comes with another login than the handshake of its session")
-	}
-	return nil
-}
-
 // hookError turns a hook's error into the answer the client gets.
 func (s *Server) hookError(err error) error {
 	if p, ok := errors.AsType[*PanicError](err); ok {

@@ -38,12 +38,13 @@ import (
 // imports are the packages that blocks may name without an import declaration.
 var imports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "json": "encoding/json",
-	"log": "log", "os": "os", "signal": "os/signal", "slog": "log/slog", "strings": "strings", "sync": "sync",
+	"log": "log", "os": "os", "signal": "os/signal", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "sync": "sync",
 	"syscall": "syscall", "time": "time",
 	"sql": "database/sql", "binding": "github.com/gin-gonic/gin/binding",
 	"gin": "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",
 	"echo": "github.com/labstack/echo/v4", "chi": "github.com/go-chi/chi/v5",
 	"middleware": "github.com/go-chi/chi/v5/middleware", // Echo has a package of this name too
+	"bcrypt":     "golang.org/x/crypto/bcrypt",
 	"auth":       module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
 	"ginsio": module + "/ginsio", "echosio": module + "/echosio", "chisio": module + "/chisio", "sessions": module + "/sessions",
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gorilla/securecookie"
 	gorilla "github.com/gorilla/sessions"
@@ -150,6 +152,42 @@ func TestTamperedCookies(t *testing.T) {
 		}
 		if strings.Contains(logs.String(), valid[:20]) {
 			t.Error("the log holds a cookie")
+		}
+	})
+}
+
+// anybody can send bad cookies, and fill no disk with it.
+func TestBadCookiesAreLoggedOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logs syncBuffer
+		m := manager(t, gorilla.NewCookieStore(testKey), sessions.Options{Logger: slog.New(slog.NewTextHandler(&logs, nil))})
+		for second := range 3 {
+			for range 1000 {
+				if s := m.Open(with("bad")); !s.IsNew() {
+					t.Fatal("a bad cookie leads to a session")
+				}
+			}
+			if lines := strings.Count(logs.String(), "\n"); lines != second+1 {
+				t.Errorf("%d log lines in %d seconds", lines, second+1)
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// a cookie is worth nothing when it is too old, although its signature is good.
+func TestOldCookies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := gorilla.NewCookieStore(testKey)
+		m := manager(t, store, sessions.Options{})
+		value := setCookie(t, store, sessions.Options{}, with("")).Value
+		time.Sleep(30*24*time.Hour - time.Second)
+		if m.Open(with(value)).Get("n") != 1 {
+			t.Error("a cookie of 30 days is refused")
+		}
+		time.Sleep(2 * time.Second)
+		if s := m.Open(with(value)); len(s.Values()) != 0 || !s.IsNew() || s.Err() != nil {
+			t.Errorf("an older one gives %v, %v", s.Values(), s.Err())
 		}
 	})
 }

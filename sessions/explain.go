@@ -88,11 +88,20 @@ func (m *Manager) diagnose(r *http.Request) (cause, string) {
 	if err != nil {
 		return m.whyRefused(err)
 	}
+	accepted := false
+	if !got.IsNew {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), m.timeout)
+		defer cancel()
+		if accepted, err = m.accepted(ctx, got); err != nil {
+			return causeStoreFailed, fmt.Sprintf("whether the session still counts could not be found out: %v. "+
+				"Handshakes are refused with 503 while that is so", err)
+		}
+	}
 	switch {
 	case got.IsNew:
 		return causeGone, fmt.Sprintf("the cookie %q is genuine, but the store no longer has its session: it expired there, it was deleted, "+
 			"or a login or logout gave the session a new id and this client still sends the old cookie. Reload the page, or reconnect the socket", m.name)
-	case !m.accepted(got):
+	case !accepted:
 		return causeRefused, fmt.Sprintf("the cookie %q is genuine, but the login in it has ended: "+
 			"its user logged out, or the login reached the end of its lifetime. Log in again", m.name)
 	}

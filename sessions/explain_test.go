@@ -2,6 +2,7 @@ package sessions_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -129,7 +130,9 @@ func TestExplainWhatIsWrongWithTheCookie(t *testing.T) {
 			}
 			expect(t, elsewhere, with(good), `pass "app" to sessions.New`)
 
-			m.Check(func(get func(string) any) bool { return get("_siokit.user") == nil })
+			m.Check(func(_ context.Context, _ string, get func(string) any) (bool, error) {
+				return get("_siokit.user") == nil, nil
+			})
 			expect(t, m, with(good), "login in it has ended")
 		})
 	}

@@ -75,8 +75,10 @@ type Manager struct {
 	diagnosed     [causes]atomic.Bool // what was logged already
 
 	checksMu sync.RWMutex
-	checks   []func(get func(key string) any) bool // guarded by checksMu
+	checks   []check // guarded by checksMu
 }
+
+type check = func(ctx context.Context, id string, get func(key string) any) (bool, error)
 
 // New returns a Manager for the session cookie called name in store.
 func New(store gorilla.Store, name string, opts Options) (*Manager, error) {
@@ -147,6 +149,23 @@ func (m *Manager) BindSession(r *http.Request) (context.Context, error) {
 	return context.WithValue(r.Context(), contextKey{}, s), nil
 }
 
+// NameSession returns the id of the session that r comes with, see [Session.ID], or empty if there is none. Core asks
+// it, where core.Config.Authenticate is nil, so that a connection can be continued only by the session that opened it.
+// The error is the store's.
+func (m *Manager) NameSession(r *http.Request) (id string, err error) {
+	s, ok := m.Lookup(r.Context())
+	if !ok || !s.InSocket() {
+		s = m.Open(r) // by the cookies alone: what middleware did to the session in this request does not count
+	}
+	if err := s.Err(); err != nil {
+		return "", err
+	}
+	if s.IsNew() {
+		return "", nil
+	}
+	return s.ID(), nil
+}
+
 // SaveSession is called by core after each event handler, also after one that failed, and before its ack; ctx is the
 // handler's. In Fork mode there is nothing to save. In Shared mode it saves what the event changed, and nothing else,
 // on top of what the store has by then. Errors are [ErrSessionGone], or the store's: the changes are then lost, and
@@ -178,9 +197,11 @@ func (m *Manager) Lookup(ctx context.Context) (*Session, bool) {
 
 // Check adds a test that every session must pass when it is loaded. One that fails is treated as if its cookie
 // did not verify: the visitor gets a new, empty session. Package auth refuses revoked logins this way, so that
-// the values of a copied cookie are out of reach as well. The check must be fast, must not call the store, and
-// must be safe for concurrent use. Call Check before serving.
-func (m *Manager) Check(accept func(get func(key string) any) bool) {
+// the values of a copied cookie are out of reach as well. id is the session's id (see [Session.ID]), and get reads its
+// values. An error means that it could not be found out; loading the session then fails with it, as it does if the store
+// fails. ctx ends with Options.StoreTimeout. The check must not use the session itself, and must be safe for concurrent
+// use. Call Check before serving.
+func (m *Manager) Check(accept func(ctx context.Context, id string, get func(key string) any) (bool, error)) {
 	m.checksMu.Lock()
 	defer m.checksMu.Unlock()
 	m.checks = append(m.checks, accept)

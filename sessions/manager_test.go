@@ -152,7 +152,7 @@ func TestCheckEmptiesASession(t *testing.T) {
 		b := serve(t, m.Middleware(http.HandlerFunc(counter)))
 		b.get("/")
 		before := m.Open(with(b.cookie())).ID()
-		m.Check(func(get func(string) any) bool { return get("n") != 1 })
+		m.Check(func(_ context.Context, _ string, get func(string) any) (bool, error) { return get("n") != 1, nil })
 		s := m.Open(with(b.cookie()))
 		if len(s.Values()) != 0 || !s.IsNew() || s.Err() != nil || s.ID() != "" {
 			t.Errorf("a refused session shows %v, new %v, err %v", s.Values(), s.IsNew(), s.Err())
@@ -162,6 +162,37 @@ func TestCheckEmptiesASession(t *testing.T) {
 		}
 		if before == "" {
 			t.Error("the session had no id")
+		}
+	})
+}
+
+// A check that cannot find out is like a store that cannot be asked.
+func TestCheckFails(t *testing.T) {
+	eachStore(t, func(t *testing.T, store gorilla.Store) {
+		m := manager(t, store, sessions.Options{})
+		b := serve(t, m.Middleware(http.HandlerFunc(counter)))
+		b.get("/")
+		down := errors.New("the database is down")
+		m.Check(func(ctx context.Context, id string, _ func(string) any) (bool, error) {
+			if _, bounded := ctx.Deadline(); !bounded || id == "" {
+				t.Errorf("asked about %q, with a deadline: %t", id, bounded)
+			}
+			return true, down
+		})
+		if s := m.Open(with(b.cookie())); !errors.Is(s.Err(), down) || s.Get("n") != nil {
+			t.Errorf("the session is %v, %v", s.Values(), s.Err())
+		}
+		if _, err := m.BindSession(with(b.cookie())); !errors.Is(err, down) {
+			t.Errorf("a handshake: %v", err)
+		}
+		if _, err := m.NameSession(with(b.cookie())); !errors.Is(err, down) {
+			t.Errorf("its name: %v", err)
+		}
+		if text := m.Explain(with(b.cookie())); !strings.Contains(text, "could not be found out") {
+			t.Errorf("Explain says %q", text)
+		}
+		if m.Open(with("")).Err() != nil {
+			t.Error("a visitor without a session is checked")
 		}
 	})
 }

@@ -36,7 +36,7 @@ func (m *Manager) probe() error {
 	var seen any
 	if err == nil {
 		var got *gorilla.Session
-		if got, err = m.read(m.withCookie(r, first), func(*gorilla.Session) bool { return true }); err == nil {
+		if got, err = m.read(m.withCookie(r, first), unchecked); err == nil {
 			seen = got.Values[probeKey]
 		}
 	}

@@ -80,7 +80,7 @@ func (s *Session) lastValuesLocked() (values map[any]any, done func(), err error
 		return nil, nil, err
 	}
 	// Unchecked: at a logout the login has been revoked already, and the other values are to come along.
-	now, err := s.m.read(s.stored.WithContext(ctx), func(*gorilla.Session) bool { return true })
+	now, err := s.m.read(s.stored.WithContext(ctx), unchecked)
 	if err != nil {
 		done()
 		return nil, nil, err

@@ -368,7 +368,7 @@ func TestSharedEraseInASocket(t *testing.T) {
 	other := event(a.connect())
 	a.expect(other, "n", 1)
 	var refuse atomic.Bool
-	a.m.Check(func(func(string) any) bool { return !refuse.Load() })
+	a.m.Check(func(context.Context, string, func(string) any) (bool, error) { return !refuse.Load(), nil })
 	refuse.Store(true)
 	e := event(conn)
 	if err := a.m.Erase(e); err != nil {

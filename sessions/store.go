@@ -22,7 +22,7 @@ import (
 func (m *Manager) open(r *http.Request) (*gorilla.Session, error) { return m.read(r, m.accepted) }
 
 // read is open with checks of the caller's choice.
-func (m *Manager) read(r *http.Request, accept func(*gorilla.Session) bool) (*gorilla.Session, error) {
+func (m *Manager) read(r *http.Request, accept func(context.Context, *gorilla.Session) (bool, error)) (*gorilla.Session, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), m.timeout)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
@@ -55,7 +55,13 @@ func (m *Manager) read(r *http.Request, accept func(*gorilla.Session) bool) (*go
 		*gs.Options = *got.Options
 	}
 	gs.IsNew = true
-	if fresh || got.IsNew || !accept(got) {
+	accepted := !fresh && !got.IsNew
+	if accepted {
+		if accepted, err = accept(ctx, got); err != nil {
+			return nil, fmt.Errorf("sessions: whether the session still counts could not be found out: %w", err)
+		}
+	}
+	if !accepted {
 		// The id a cookie brought is not adopted: it would be the choice of whoever planted the cookie.
 		if len(brought) == 0 {
 			gs.ID = got.ID
@@ -139,17 +145,20 @@ func (m *Manager) setAttributes(o *gorilla.Options, r *http.Request) {
 	}
 }
 
-func (m *Manager) accepted(gs *gorilla.Session) bool {
+func (m *Manager) accepted(ctx context.Context, gs *gorilla.Session) (bool, error) {
 	m.checksMu.RLock()
 	checks := m.checks
 	m.checksMu.RUnlock()
 	for _, accept := range checks {
-		if !accept(func(key string) any { return gs.Values[key] }) {
-			return false
+		if ok, err := accept(ctx, idOf(gs), func(key string) any { return gs.Values[key] }); !ok || err != nil {
+			return false, err
 		}
 	}
-	return true
+	return true, nil
 }
+
+// unchecked accepts every session.
+func unchecked(context.Context, *gorilla.Session) (bool, error) { return true, nil }
 
 // warn logs at most once a second: anybody can send bad cookies.
 func (m *Manager) warn(r *http.Request, what string, err error) {

@@ -30,6 +30,10 @@ type Config struct {
 	Key      []byte   // signs the session cookies: 32 random bytes
 	Client   fs.FS    // the dist folder of npm's socket.io-client; nil: the page finds no client
 	Accounts Accounts // default DemoAccounts
+
+	// SessionDir is a folder that exists: sessions are files in it, and sockets and routes share them. Default: they are in
+	// the cookies, and a connection has a copy of its own.
+	SessionDir string
 }
 
 // New wires one session, one login and one Socket.IO server together. The caller ends with Sockets.Shutdown.
@@ -37,7 +41,11 @@ func New(cfg Config) (*App, error) {
 	if cfg.Accounts == nil {
 		cfg.Accounts = DemoAccounts
 	}
-	sess, err := sessions.New(gorilla.NewCookieStore(cfg.Key), "login", sessions.Options{})
+	store, options := gorilla.Store(gorilla.NewCookieStore(cfg.Key)), sessions.Options{}
+	if cfg.SessionDir != "" {
+		store, options.Mode = gorilla.NewFilesystemStore(cfg.SessionDir, cfg.Key), sessions.Shared
+	}
+	sess, err := sessions.New(store, "login", options)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +94,8 @@ func (a *App) Login(ctx context.Context, name, password, nickname string) error 
 	return a.Users.Login(ctx, user.Name)
 }
 
-// setNickname changes the session of ctx: that of an HTTP request, or the copy that a connection has of it.
+// setNickname changes the session of ctx: that of an HTTP request, or in a socket the copy that the connection has of it,
+// or with Config.SessionDir the one that they share.
 func setNickname(ctx context.Context, nickname string) error {
 	if utf8.RuneCountInString(nickname) > 40 {
 		return &core.Error{Code: "bad_nickname", Message: "a nickname has at most 40 characters"}

@@ -59,7 +59,8 @@ func handleEvents(srv *core.Server) {
 	})
 
 	// A connection has its own copy of the session, taken when it was opened: a new nickname counts for this tab until
-	// it closes. To change it for all of them, change it in an HTTP handler.
+	// it closes. With Config.SessionDir there is one session: the nickname counts in the routes, too, when this is
+	// acknowledged, and in the other tabs from their next event on.
 	core.On(srv, "rename", func(c *core.Context, nickname string) error { return setNickname(c, nickname) })
 }
 

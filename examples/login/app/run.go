@@ -21,6 +21,7 @@ import (
 //
 //	ADDR         where to listen, default 127.0.0.1:5000
 //	SESSION_KEY  signs the session cookies, at least 32 bytes; default: a new key, so a restart logs everybody out
+//	SESSION_DIR  a folder for the sessions, which sockets and routes then share; default: they are in the cookies
 //	CLIENT_DIR   the dist folder of npm's socket.io-client, default node_modules/socket.io-client/dist
 func Main(routes func(*App) http.Handler) {
 	if err := run(routes); err != nil {
@@ -38,7 +39,7 @@ func run(routes func(*App) http.Handler) error {
 	if err != nil {
 		return err
 	}
-	a, err := New(Config{Key: key, Client: client})
+	a, err := New(Config{Key: key, Client: client, SessionDir: os.Getenv("SESSION_DIR")})
 	if err != nil {
 		return err
 	}

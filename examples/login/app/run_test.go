@@ -125,12 +125,18 @@ func TestRunEndsWell(t *testing.T) {
 
 func TestBadSettingsNameTheCure(t *testing.T) {
 	routes := func(*App) http.Handler { t.Error("it starts"); return nil }
+	client := t.TempDir()
+	if err := os.WriteFile(filepath.Join(client, "socket.io.min.js"), []byte("io()"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct{ name, value, cure string }{
 		{"SESSION_KEY", "too short", "openssl rand -hex 32"},
 		{"CLIENT_DIR", t.TempDir(), "make setup-node"},
+		{"SESSION_DIR", filepath.Join(t.TempDir(), "missing"), "no such file or directory"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Setenv("SESSION_KEY", strings.Repeat("k", 32))
+			t.Setenv("CLIENT_DIR", client)
 			t.Setenv(row.name, row.value)
 			if err := run(routes); err == nil || !strings.Contains(err.Error(), row.cure) {
 				t.Errorf("got %v, want an error with %q", err, row.cure)

@@ -20,3 +20,8 @@ func TestPageInBrowser(t *testing.T) {
 	t.Parallel()
 	exampletest.Page(t, "nethttp", routes)
 }
+
+func TestSharedSessions(t *testing.T) {
+	t.Parallel()
+	exampletest.LoginShared(t, "nethttp", routes)
+}

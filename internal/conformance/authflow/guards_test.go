@@ -7,11 +7,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/sessions"
 
 	"github.com/siokit/siokit/auth"
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/internal/conformance/exampletest"
 )
 
 func cookieStore() gorilla.Store {
@@ -72,6 +74,33 @@ func TestNamespacesDecideForThemselves(t *testing.T) {
 	p.want(`3/open,2["ann"]`)
 }
 
+// A-09: a CONNECT without, with another user's, and with the right CSRF token of its page.
+func TestCSRF(t *testing.T) {
+	s := newSite(t, cookieStore(), func(s *site) { s.srv.Use(s.users.RequireCSRF) })
+	reload := `4{"message":"please reload the page","data":{"code":403}}`
+	for _, transport := range []string{"polling", "websocket"} {
+		ann := s.login("ann")
+		_, token := s.visit(ann, "/csrf")
+		_, others := s.visit(s.login("bob"), "/csrf")
+		p := s.open(transport, ann)
+		for _, payload := range []string{``, `{}`, `{"csrf":"` + others + `"}`, `{"CSRF":"` + token + `"}`, `{"token":"` + token + `"}`} {
+			p.send(`40` + payload)
+			p.want(reload)
+		}
+		p.join("/", `{"csrf":"`+token+`"}`)
+		p.send(`420["whoami"]`)
+		p.want(`30["ann"]`)
+		s.parked(p)
+		next, _ := s.visit(ann, "/login?id=ann")
+		p.want(farewell("your login changed, please reconnect", "reauthenticate"), "1")
+		again := s.open(transport, next)
+		again.send(`40{"csrf":"` + token + `"}`)
+		again.want(reload)
+		_, fresh := s.visit(next, "/csrf")
+		again.join("/", `{"csrf":"`+fresh+`"}`)
+	}
+}
+
 // A-18: whoever tries tokens is thrown out after twenty, and each is answered alike (A-17).
 func TestGuessingTokens(t *testing.T) {
 	s := newSite(t, cookieStore(), func(s *site) { s.srv.Use(s.tokens.Connect) })
@@ -87,6 +116,43 @@ func TestGuessingTokens(t *testing.T) {
 				t.Errorf("%s: answered %q", transport, got)
 			}
 		}
+	}
+}
+
+// A-17: why a login is refused shows neither in the answer nor in the time that it takes.
+func TestRefusalsDoNotTellWhoExists(t *testing.T) {
+	s := newSite(t, cookieStore(), func(s *site) {
+		s.srv.Use(s.tokens.Connect)
+		s.srv.Of("/cookie").Use(auth.Require)
+	})
+	s.tokens.RevokeToken("ann", "1")
+	reasons := map[string]string{
+		"no such account": "token of ghost", "a bad signature": "token on ghosts", "a revoked token": "token 1 of ann",
+	}
+	var p *tab
+	left := 0 // refusals that the connection may still cause
+	ask := func(connect, want string) time.Duration {
+		if left--; left < 0 {
+			p, left = s.open("websocket", ""), 18
+		}
+		began := time.Now()
+		p.send(connect)
+		p.want(want)
+		return time.Since(began)
+	}
+	token := func(reason string) func() time.Duration {
+		connect := `40{"token":"` + reasons[reason] + `"}`
+		return func() time.Duration { return ask(connect, "4"+pleaseLogIn) }
+	}
+	for reason := range reasons {
+		if d := exampletest.MedianGap(1000, token(reason), token("a bad signature")); d >= time.Millisecond {
+			t.Errorf("%s: the answer differs by %v from that for a bad signature", reason, d)
+		}
+	}
+	for _, cookie := range []string{"", s.login("ghost"), "app=junk"} {
+		p := s.open("websocket", cookie)
+		p.send(`40/cookie,`)
+		p.want(`4/cookie,` + pleaseLogIn)
 	}
 }
 
@@ -186,6 +252,7 @@ func TestNoSecretsInLogs(t *testing.T) {
 	s := newSite(t, cookieStore(), func(s *site) {
 		s.srv.Of("/token").Use(s.tokens.Connect)
 		s.srv.Of("/cookie").Use(auth.Require)
+		s.srv.Of("/csrf").Use(s.users.RequireCSRF)
 		core.On(s.srv, "fail", func(*core.Context, core.None) error { return errors.New("a handler fails") })
 		core.On(s.srv, "panic", func(*core.Context, core.None) error { panic("a handler panics") })
 	})
@@ -217,6 +284,25 @@ func TestNoSecretsInLogs(t *testing.T) {
 			// The same session id from somebody else, and one that is over.
 			s.visit("", "/socket.io/?EIO=4&transport="+transport+"&sid="+p.sid)
 		}
+		// Tokens in the header, and of pages.
+		for _, token := range []string{fmt.Sprint("token of header", i), fmt.Sprint("forged in header", i)} {
+			secrets[token] = "a token"
+			byToken, err := s.tryOpenAs("polling", credentials{token: token}.header())
+			if err != nil {
+				t.Fatal(err)
+			}
+			secrets[byToken.sid] = "an engine id"
+			byToken.send(`40/token,`)
+			if _, err := byToken.next(); err != nil {
+				t.Fatal(err)
+			}
+			s.do("GET", "polling&sid="+byToken.sid, "", credentials{token: "stolen " + token})
+		}
+		_, csrf := s.visit(cookie, "/csrf")
+		secrets[csrf] = "a CSRF token"
+		page := s.open("polling", cookie)
+		page.send(`40/csrf,{"csrf":"` + csrf + `x"}`)
+		page.want(`4/csrf,{"message":"please reload the page","data":{"code":403}}`)
 		// A session id that lives, with another cookie.
 		alive := s.open("polling", cookie)
 		secrets[alive.sid] = "an engine id"

@@ -33,7 +33,8 @@ const pleaseLogIn = `{"message":"please log in","data":{"code":401}}`
 
 type user struct{ ID, Role string }
 
-// site is an application with cookie logins and tokens: any name logs in, and "token of x" is x's token.
+// site is an application with cookie logins and tokens: any name logs in, and "token of x" is x's token, and so is "token 1 of x", whose id is
+// "1".
 type site struct {
 	t      *testing.T
 	ts     *httptest.Server
@@ -77,6 +78,9 @@ func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 		if f := s.broken.Load(); f != nil {
 			return nil, (*f)()
 		}
+		if id == "ghost" {
+			return nil, auth.ErrNoUser
+		}
 		u := &user{ID: id}
 		if role := s.role.Load(); role != nil {
 			u.Role = *role
@@ -87,11 +91,12 @@ func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 		if f := s.broken.Load(); f != nil {
 			return auth.Token{}, (*f)()
 		}
-		name, ok := strings.CutPrefix(token, "token of ")
+		id, name, ok := strings.Cut(strings.TrimPrefix(token, "token "), "of ")
+		ok = ok && strings.HasPrefix(token, "token ")
 		if !ok {
 			return auth.Token{}, fmt.Errorf("cannot verify %q with /etc/keys/7", token)
 		}
-		return auth.Token{User: name, Issued: time.Now()}, nil
+		return auth.Token{User: name, ID: strings.TrimSpace(id), Issued: time.Now()}, nil
 	})
 	s.srv, err = core.New(core.Config{Sessions: sess, Authenticate: s.authenticate, Logger: logger})
 	if err != nil {
@@ -116,27 +121,43 @@ func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 	mux.HandleFunc("/session", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, sessions.From(r.Context()).ID())
 	})
+	mux.HandleFunc("/csrf", func(w http.ResponseWriter, r *http.Request) {
+		token, err := s.users.CSRFToken(r.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = io.WriteString(w, token)
+	})
 	s.ts = httptest.NewServer(s.users.Middleware(mux))
-	t.Cleanup(func() {
+	s.endLater()
+	return s
+}
+
+// endLater ends the site with its test.
+func (s *site) endLater() {
+	s.t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := s.srv.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
+			s.t.Errorf("Shutdown: %v", err)
 		}
 		s.ts.Close()
 		s.ts.Client().CloseIdleConnections()
 	})
-	return s
 }
 
 // authenticate counts the polls that were let in: from then on they see what is sent.
 func (s *site) authenticate(r *http.Request) (context.Context, string, error) {
 	ctx, principal, err := s.users.Handshake(r)
+	s.countPoll(r)
+	return ctx, principal, err
+}
+
+func (s *site) countPoll(r *http.Request) {
 	if sid := r.URL.Query().Get("sid"); sid != "" && r.Method == http.MethodGet {
 		n, _ := s.polls.LoadOrStore(sid, new(atomic.Int64))
 		n.(*atomic.Int64).Add(1)
 	}
-	return ctx, principal, err
 }
 
 // parked waits until a polling tab that has received everything polls again.
@@ -219,11 +240,12 @@ func (s *site) open(transport, cookie string) *tab {
 }
 
 func (s *site) tryOpen(transport, cookie string) (*tab, error) {
+	return s.tryOpenAs(transport, credentials{cookie: cookie}.header())
+}
+
+// tryOpenAs is tryOpen with other headers, which all requests of the connection have.
+func (s *site) tryOpenAs(transport string, header http.Header) (*tab, error) {
 	p := &tab{t: s.t, in: make(chan string, 256)}
-	header := http.Header{}
-	if cookie != "" {
-		header.Set("Cookie", cookie)
-	}
 	endpoint := "/socket.io/?EIO=4&transport=" + transport
 	var open string
 	if transport == "websocket" {

@@ -62,7 +62,22 @@ for (const [name, mode] of Object.entries(modes)) {
       assert.deepEqual(await ask(socket, "whoami"), { name: "ann", nickname: "Annie" });
     }));
 
-    test("a change of the session stays with the connection", scenario(mode, async (visitor) => {
+    if (example.shared) test("a change of the session is seen everywhere", scenario(mode, async (visitor) => {
+      const ann = await visitor().login("ann", { nickname: "Annie" });
+      const [one, other] = [await ann.connect(), await ann.connect()];
+      const elsewhere = await (await visitor().login("ann", { nickname: "Anna" })).connect(); // another session
+      const cookie = ann.cookie;
+      for (const [socket, nickname] of [[one, "Queen Ann"], [other, "Ann I"]]) {
+        assert.equal(await ask(socket, "rename", nickname), undefined);
+        assert.equal(JSON.parse((await ann.request("/me")).body).nickname, nickname);
+        for (const tab of [one, other]) assert.equal((await ask(tab, "whoami")).nickname, nickname);
+      }
+      assert.equal((await ask(one, "rename", "a".repeat(41))).error.code, "bad_nickname");
+      assert.equal((await ask(other, "whoami")).nickname, "Ann I");
+      assert.equal((await ask(elsewhere, "whoami")).nickname, "Anna");
+      assert.equal(ann.cookie, cookie, "the cookie only names the session");
+    }));
+    else test("a change of the session stays with the connection", scenario(mode, async (visitor) => {
       const ann = await visitor().login("ann", { nickname: "Annie" });
       const [one, other] = [await ann.connect(), await ann.connect()];
       assert.equal(await ask(one, "rename", "Queen Ann"), undefined);

@@ -41,16 +41,23 @@ func Serve(t *testing.T, handler http.Handler, sockets *core.Server) (url string
 // example's.
 func Login(t *testing.T, name string, routes func(*app.App) http.Handler) {
 	t.Helper()
-	Node(t, "login-"+name, "login.test.mjs", "EXAMPLE="+name, "EXAMPLE_URL="+serveLogin(t, routes))
+	Node(t, "login-"+name, "login.test.mjs", "EXAMPLE="+name, "EXAMPLE_URL="+serveLogin(t, routes, ""))
+}
+
+// LoginShared is Login for the application whose sockets and routes share sessions, which are files.
+func LoginShared(t *testing.T, name string, routes func(*app.App) http.Handler) {
+	t.Helper()
+	Node(t, "login-shared-"+name, "login.test.mjs", "EXAMPLE="+name, "EXAMPLE_SHARED=1",
+		"EXAMPLE_URL="+serveLogin(t, routes, t.TempDir()))
 }
 
 // Page opens the page of a login example in Chromium. One example is enough: they share the page.
 func Page(t *testing.T, name string, routes func(*app.App) http.Handler) {
 	t.Helper()
-	Node(t, "login-page-"+name, "page.browser.test.mjs", "EXAMPLE="+name, "EXAMPLE_URL="+serveLogin(t, routes))
+	Node(t, "login-page-"+name, "page.browser.test.mjs", "EXAMPLE="+name, "EXAMPLE_URL="+serveLogin(t, routes, ""))
 }
 
-func serveLogin(t *testing.T, routes func(*app.App) http.Handler) (url string) {
+func serveLogin(t *testing.T, routes func(*app.App) http.Handler, sessionDir string) (url string) {
 	t.Helper()
 	// As the demo's, with hashes that are quick to compare.
 	accounts := app.Accounts{
@@ -59,7 +66,7 @@ func serveLogin(t *testing.T, routes func(*app.App) http.Handler) (url string) {
 		"":    {Hash: quickHash(t, "nobody")},
 	}
 	client := os.DirFS(filepath.Join(moduleRoot(t), "node_modules", "socket.io-client", "dist"))
-	a, err := app.New(app.Config{Key: Key, Client: client, Accounts: accounts})
+	a, err := app.New(app.Config{Key: Key, Client: client, Accounts: accounts, SessionDir: sessionDir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,11 @@ import assert from "node:assert/strict";
 import { io } from "socket.io-client";
 
 /** The example under test. */
-export const example = { name: required("EXAMPLE"), url: required("EXAMPLE_URL") };
+export const example = {
+  name: required("EXAMPLE") + (process.env.EXAMPLE_SHARED ? " with shared sessions" : ""),
+  url: required("EXAMPLE_URL"),
+  shared: Boolean(process.env.EXAMPLE_SHARED), // sockets and routes have one session
+};
 
 function required(name) {
   const value = process.env[name];
