@@ -93,10 +93,15 @@ type ArgumentError struct {
 	Got   int // arguments that the client sent
 	Want  int // arguments that the handler takes
 	Type  string
-	Err   error // the decoding error; nil when the number is wrong
+	Err   error // of decoding or validating; nil when the number is wrong
+
+	Invalid bool // the arguments were decoded and did not pass validation
 }
 
 func (e *ArgumentError) Error() string {
+	if e.Invalid {
+		return fmt.Sprintf("core: event %q is not valid (%s): %v", e.Event, e.Type, e.Err)
+	}
 	if e.Err != nil {
 		return fmt.Sprintf("core: event %q does not fit its handler (%s): %v", e.Event, e.Type, e.Err)
 	}
@@ -107,14 +112,63 @@ func (e *ArgumentError) Unwrap() error { return e.Err }
 
 // forClient is what the ack says.
 func (e *ArgumentError) forClient() *Error {
+	if e.Invalid {
+		return invalid(e.Err)
+	}
 	if e.Err != nil {
-		return &Error{Code: "bad_arguments", Message: "an argument does not have the form that this event takes"}
+		return &Error{Code: badArguments, Message: "an argument does not have the form that this event takes"}
 	}
 	plural := "s"
 	if e.Want == 1 {
 		plural = ""
 	}
-	return &Error{Code: "bad_arguments", Message: fmt.Sprintf("this event takes %d argument%s, got %d", e.Want, plural, e.Got)}
+	return &Error{Code: badArguments, Message: fmt.Sprintf("this event takes %d argument%s, got %d", e.Want, plural, e.Got)}
+}
+
+const badArguments = "bad_arguments"
+
+// refusedArguments is an ArgumentError of an event, with what its client is told.
+type refusedArguments struct {
+	*ArgumentError
+	told *Error
+}
+
+func (e *refusedArguments) Unwrap() []error { return []error{e.told, e.ArgumentError} }
+
+// readInto decodes the arguments of a client's event into in, which points to an input type, and
+// validates them.
+func readInto(in any, event string, args sio.Args, check validation) error {
+	err := decodeInto(in, event, args)
+	if err == nil && check != nil {
+		err = notValid(check(in), in, event, args)
+	}
+	return forItsClient(err)
+}
+
+// readEach is readInto for several targets, one for each argument. shape points to a value of the
+// type that texts name.
+func readEach(targets []any, shape any, event string, args sio.Args, check func([]any) error) error {
+	err := decodeEach(targets, shape, event, args)
+	if err == nil && check != nil {
+		err = notValid(check(targets), shape, event, args)
+	}
+	return forItsClient(err)
+}
+
+// notValid makes an ArgumentError of a failed validation.
+func notValid(err error, in any, event string, args sio.Args) error {
+	if err == nil {
+		return nil
+	}
+	return &ArgumentError{Event: event, Got: args.Len(), Want: args.Len(), Type: typeName(in), Err: err, Invalid: true}
+}
+
+// forItsClient adds what the client is told to an ArgumentError.
+func forItsClient(err error) error {
+	if bad, ok := err.(*ArgumentError); ok {
+		return &refusedArguments{bad, bad.forClient()}
+	}
+	return err
 }
 
 // decodeInto decodes the arguments of an event or ack into in, which points to an input type.
@@ -131,6 +185,11 @@ func decodeInto(in any, event string, args sio.Args) error {
 	default:
 		targets = []any{in}
 	}
+	return decodeEach(targets, in, event, args)
+}
+
+// decodeEach decodes one argument into each target; in is for texts.
+func decodeEach(targets []any, in any, event string, args sio.Args) error {
 	if err := checkCount(targets, in, event, args.Len()); err != nil {
 		return err
 	}

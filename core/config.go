@@ -41,6 +41,15 @@ type Config struct {
 	// forgot to protect. Default none.
 	Guards []Guard
 
+	// Validate checks the arguments of events, decoded, before their handler: it is given a pointer to
+	// each argument that is a struct, what the argument points to if that is one, and each element of
+	// a slice or array of either; never anything else. An error keeps the event from its handler: the ack is
+	// {"error": {"code": "bad_arguments", ...}}, whose data names the fields and rules of a
+	// go-playground/validator, so gin's binding.Validator.ValidateStruct and (*validator.Validate).Struct
+	// fit as they are. It is called concurrently. Types with a method Validate() error are checked by
+	// that as well, without this field. Default nil.
+	Validate func(v any) error
+
 	// EndedEvent is the event by which a client learns why the server ends its socket: a logout, an
 	// expired token, or a DisconnectBecause with an error made for clients (see Error). Its argument is
 	// {"message": ..., "data": ...} as in a refusal, and "disconnect" follows at once. Default

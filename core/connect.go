@@ -83,6 +83,10 @@ func (c *client) refuse(namespace string, cause error) error {
 func (s *Socket) runConnect() {
 	c := &Context{Socket: s, event: "connect"}
 	registered := s.ns.set.load()
+	connect := registered.onConnect
+	if len(connect) == 0 {
+		connect = s.ns.srv.everywhere.load().onConnect
+	}
 	err := protect(func() error {
 		for _, guards := range [][]Guard{s.client.srv.cfg.Guards, registered.middleware} {
 			for _, guard := range guards {
@@ -105,7 +109,7 @@ func (s *Socket) runConnect() {
 	}
 	if err == nil {
 		err = protect(func() error {
-			for _, f := range registered.onConnect {
+			for _, f := range connect {
 				if err := f(c); err != nil {
 					return err
 				}
@@ -156,14 +160,15 @@ func (s *Socket) giveWay() {
 
 // refused removes every trace of the socket and tells the client.
 func (s *Socket) refused(c *Context, err error) {
+	shown, _ := s.ns.shown(c, err)
 	if !isForClient(err) {
-		s.ns.report(c, err)
+		s.ns.reportShown(c, err, shown)
 	}
 	s.client.remove(s)
 	if !s.close(ForcedClose, err) {
 		return // the client has gone already
 	}
-	if err := s.client.refuse(s.ns.name, err); err != nil {
+	if err := s.client.refuse(s.ns.name, shown); err != nil {
 		s.client.conn.CloseBecause(engineio.ForcedClose, err)
 		return
 	}
@@ -179,7 +184,11 @@ func (s *Socket) runDisconnect() {
 	s.mu.Lock()
 	reason := s.reason
 	s.mu.Unlock()
-	for _, f := range s.ns.set.load().onDisconnect {
+	disconnect := s.ns.set.load().onDisconnect
+	if len(disconnect) == 0 {
+		disconnect = s.ns.srv.everywhere.load().onDisconnect
+	}
+	for _, f := range disconnect {
 		if err := protect(func() error { f(c, reason); return nil }); err != nil {
 			s.ns.report(c, err)
 		}

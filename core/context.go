@@ -19,6 +19,7 @@ type Context struct {
 	args  Args
 
 	session atomic.Value // see sessionSlot
+	limit   *timeLimit   // nil without Timeout
 }
 
 // sessionSlot is the string key under which a Context has a place of its own, where a SessionBinder
@@ -33,14 +34,46 @@ func (c *Context) Event() string { return c.event }
 // Args returns the arguments of the event, undecoded.
 func (c *Context) Args() Args { return c.args }
 
-// Deadline reports that a Context has none.
-func (c *Context) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+// Deadline returns the end of the handler's Timeout, if it has one.
+func (c *Context) Deadline() (time.Time, bool) { return c.life().Deadline() }
 
-// Done is closed when the socket disconnects.
-func (c *Context) Done() <-chan struct{} { return c.ctx.Done() }
+// Done is closed when the socket disconnects, or the handler's Timeout is over.
+func (c *Context) Done() <-chan struct{} { return c.life().Done() }
 
-// Err returns context.Canceled once the socket has disconnected.
-func (c *Context) Err() error { return c.ctx.Err() }
+// Err returns context.Canceled once the socket has disconnected, and context.DeadlineExceeded after
+// the handler's Timeout.
+func (c *Context) Err() error { return c.life().Err() }
+
+// life is the context that ends with c.
+func (c *Context) life() context.Context {
+	if c.limit != nil {
+		return c.limit
+	}
+	return c.ctx
+}
+
+// over ends the Context of a handler with a Timeout.
+func (c *Context) over() {
+	if c.limit != nil {
+		c.limit.end()
+	}
+}
+
+// late reports whether the handler's Timeout is over.
+func (c *Context) late() bool { return c.limit != nil && c.limit.Err() == context.DeadlineExceeded }
+
+// saving is a Context without its Timeout, for what must be done after that: saving the session.
+type saving struct{ *Context }
+
+func (c saving) Deadline() (time.Time, bool) { return c.ctx.Deadline() }
+func (c saving) Done() <-chan struct{}       { return c.ctx.Done() }
+func (c saving) Err() error                  { return c.ctx.Err() }
+
+// timeLimit is the context of a handler with a Timeout, derived from its socket's.
+type timeLimit struct {
+	context.Context
+	end context.CancelFunc
+}
 
 type contextKey struct{}
 
@@ -55,7 +88,7 @@ func (c *Context) Value(key any) any {
 	if v, ok := c.value(key); ok {
 		return v
 	}
-	return c.ctx.Value(key)
+	return c.life().Value(key)
 }
 
 // From returns the Context from which ctx was derived, for code that is handed only a

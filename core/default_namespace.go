@@ -2,13 +2,30 @@ package core
 
 // The methods of the namespace "/", on the server itself.
 
-func (s *Server) registrar() (*handlerSet, []Guard) { return s.root.set, nil }
+func (s *Server) registrar() (*handlerSet, options) { return s.root.set, options{} }
 
 // Use is Namespace.Use of "/".
 func (s *Server) Use(guards ...Guard) { s.root.Use(guards...) }
 
 // Group is Namespace.Group of "/".
 func (s *Server) Group(guards ...Guard) *Group { return s.root.Group(guards...) }
+
+// With is Namespace.With of "/".
+func (s *Server) With(opts ...Option) *Group { return s.root.With(opts...) }
+
+// EachEvent is Namespace.EachEvent of "/". For all namespaces see Everywhere.
+func (s *Server) EachEvent(opts ...Option) { s.root.EachEvent(opts...) }
+
+// OnAny is Namespace.OnAny of "/".
+func (s *Server) OnAny(f func(c *Context, event string, args Args)) { s.root.OnAny(f) }
+
+// OnUnhandled is Namespace.OnUnhandled of "/".
+func (s *Server) OnUnhandled(f func(c *Context, event string, args Args) (answer any, err error), opts ...Option) {
+	s.root.set.catch(f, caller(2), opts)
+}
+
+// MapError is Namespace.MapError of "/".
+func (s *Server) MapError(f func(c *Context, err error) error) { s.root.MapError(f) }
 
 // OnConnect is Namespace.OnConnect of "/".
 func (s *Server) OnConnect(f func(c *Context) error) { s.root.OnConnect(f) }

@@ -1,7 +1,7 @@
 package core
 
 import (
-	"cmp"
+	"context"
 	"sync"
 
 	"github.com/siokit/siokit/engineio"
@@ -32,6 +32,7 @@ type eventQueue struct {
 	head    int
 	bytes   int
 	running bool      // a dispatcher is at work
+	beside  *besides  // handlers beside the dispatcher; nil until there was one
 	space   sync.Cond // a reader waits for room in the queue
 }
 
@@ -60,7 +61,7 @@ func (s *Socket) enqueue(t task) {
 	if !q.running {
 		q.running = true
 		s.mu.Unlock()
-		s.ns.srv.dispatchers.start(work{s, t})
+		s.ns.srv.dispatchers.start(work{socket: s, first: t})
 		return
 	}
 	q.tasks = append(q.tasks, t)
@@ -105,7 +106,7 @@ func (s *Socket) next() (t task, ok bool) {
 func (s *Socket) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.queue.running
+	return !s.queue.running && s.queue.beside.idle()
 }
 
 // dispatch runs the handlers of one socket, in order, until its queue is empty.
@@ -115,45 +116,83 @@ func (s *Socket) dispatch(t task) {
 		case taskConnect:
 			s.runConnect()
 		case taskDisconnect:
+			s.awaitBesides()
 			s.runDisconnect()
 		case taskNothing:
 		default:
 			if !s.client.revoked() {
-				s.runEvent(t)
+				s.takeTurn(t)
 			}
 		}
 	}
 	s.client.quiesced()
 }
 
-// runEvent runs the handler of one event and sends its ack.
-func (s *Socket) runEvent(t task) {
-	h := s.ns.set.load().events[t.event]
-	if h == nil {
+// takeTurn handles one event, or starts its handler if that is Concurrent.
+func (s *Socket) takeTurn(t task) {
+	r := s.find(t.event)
+	observed := len(r.here.onAny)+len(r.everywhere.onAny) > 0
+	if r.handler == nil {
 		s.ns.log.Debug("core: event without a handler", "event", clip(t.event), "socket", s.id)
-		return
+		if !observed {
+			return
+		}
 	}
 	c := &Context{Socket: s, event: t.event, args: Args{t.args}}
+	if r.handler == nil {
+		s.observe(c, r)
+		if err := s.saveSession(c); err != nil {
+			s.ns.report(c, err)
+		}
+		return
+	}
+	if d := r.timeout(); d > 0 {
+		ctx, end := context.WithTimeout(s.ctx, d)
+		c.limit = &timeLimit{ctx, end}
+	}
+	if observed {
+		s.observe(c, r)
+	}
+	if n := r.concurrent(); n > 0 {
+		s.runBeside(r, n, c, t.id)
+	} else {
+		s.runEvent(r, c, t.id)
+	}
+}
+
+// runEvent runs the handler of one event and sends its ack.
+func (s *Socket) runEvent(r route, c *Context, id int64) {
+	defer c.over()
 	var out any
 	var answered bool
 	err := protect(func() (err error) {
-		out, answered, err = h.run(c, t.args)
+		out, answered, err = r.run(c)
 		return err
 	})
-	if err != nil {
-		s.ns.report(c, err)
+	saved := s.saveSession(c)
+	shown, unanswerable := err, isPanic(err) // by default a panicking handler leaves its ack unanswered
+	switch {
+	case isAnswer(err):
+	case err != nil:
+		var mapped bool
+		if shown, mapped = s.ns.shown(c, err); mapped {
+			unanswerable = false
+		}
+		s.ns.reportShown(c, err, shown)
 	}
-	if saved := s.saveSession(c); saved != nil {
+	if saved != nil {
 		s.ns.report(c, saved)
-		err = cmp.Or(err, saved)
+		if err == nil || isAnswer(err) {
+			shown, unanswerable = saved, isPanic(saved)
+		}
 	}
-	if t.id == noAck || isPanic(err) {
-		return // a panicking handler leaves its ack unanswered
+	if id == noAck || unanswerable {
+		return
 	}
-	if answered && err == nil {
-		s.ack(c, t.id, nil, spread(out)...)
+	if answered && shown == nil {
+		s.ack(c, id, nil, spread(out)...)
 	} else {
-		s.ack(c, t.id, err)
+		s.ack(c, id, shown)
 	}
 }
 
@@ -188,7 +227,7 @@ func (s *Socket) ack(c *Context, id int64, failed error, args ...any) {
 func encodeAnswer(ns string, id int64, failed error, args []any) (m *engineio.Message, err error) {
 	err = protect(func() (err error) {
 		if failed != nil {
-			args = []any{errorAck(failed)}
+			args = failedAck(failed)
 		}
 		m, err = encodeAck(ns, id, args...)
 		return err
@@ -200,7 +239,11 @@ func (s *Socket) saveSession(c *Context) error {
 	if s.ns.srv.cfg.Sessions == nil {
 		return nil
 	}
-	return protect(func() error { return s.ns.srv.cfg.Sessions.SaveSession(c) })
+	ctx := context.Context(c)
+	if c.limit != nil {
+		ctx = saving{c}
+	}
+	return protect(func() error { return s.ns.srv.cfg.Sessions.SaveSession(ctx) })
 }
 
 func sendError(err error) error {

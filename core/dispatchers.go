@@ -12,7 +12,7 @@ type dispatchers struct {
 	mu      sync.Mutex
 	changed sync.Cond   // on mu: busy or running fell
 	idle    []chan work // goroutines that wait, the last used last; guarded by mu
-	busy    int         // sockets being dispatched; guarded by mu
+	busy    int         // sockets being dispatched, and handlers beside them; guarded by mu
 	running int         // goroutines; guarded by mu
 	closed  bool        // goroutines do not wait any more; guarded by mu
 }
@@ -20,13 +20,23 @@ type dispatchers struct {
 // maxIdleDispatchers is how many goroutines wait for work, for each processor.
 const maxIdleDispatchers = 16
 
-// work is a socket that nobody dispatches, and its first task.
+// work is a socket that nobody dispatches, and its first task; or a handler that runs beside its
+// dispatcher.
 type work struct {
 	socket *Socket
 	first  task
+	beside func() // nil for a socket to dispatch
 }
 
-// start dispatches w.socket.
+func (w work) do() {
+	if w.beside != nil {
+		w.beside()
+	} else {
+		w.socket.dispatch(w.first)
+	}
+}
+
+// start does w.
 func (d *dispatchers) start(w work) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -44,12 +54,12 @@ func (d *dispatchers) run(w work) {
 	ended := false
 	defer func() {
 		if !ended { // runtime.Goexit in a handler, as t.FailNow does: the goroutine is lost
-			d.replace(w.socket)
+			d.replace(w)
 		}
 	}()
 	next := make(chan work, 1)
 	for ok := true; ok; w, ok = <-next {
-		w.socket.dispatch(w.first)
+		w.do()
 		w = work{} // a waiting goroutine holds nothing
 		if !d.park(next) {
 			break
@@ -59,9 +69,13 @@ func (d *dispatchers) run(w work) {
 }
 
 // replace goes on with a socket whose goroutine was ended by a handler.
-func (d *dispatchers) replace(s *Socket) {
-	s.ns.log.Error("core: a handler ended its goroutine with runtime.Goexit; its ack stays unanswered", "socket", s.id)
-	go d.run(work{s, task{kind: taskNothing}})
+func (d *dispatchers) replace(w work) {
+	w.socket.ns.log.Error("core: a handler ended its goroutine with runtime.Goexit; its ack stays unanswered", "socket", w.socket.id)
+	if w.beside != nil {
+		w.beside = func() {} // the socket has a dispatcher
+	}
+	w.first = task{kind: taskNothing}
+	go d.run(w)
 }
 
 // park says that a socket is through and offers the goroutine for more work. It reports false
@@ -82,7 +96,7 @@ func (d *dispatchers) park(next chan work) bool {
 	return stay
 }
 
-// wait returns when no socket is being dispatched.
+// wait returns when no socket is being dispatched and no handler runs.
 func (d *dispatchers) wait() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -35,7 +35,8 @@ func (e *ConnectError) ClientError() (message string, data any) { return e.Messa
 //	{"error": {"code": Code, "message": Message, "data": Data}}
 //
 // without the members that are empty. Any other error becomes {"error": {"message": "internal
-// error"}}: its text goes to the error hook, never to the client.
+// error"}}: its text goes to the error hook, never to the client. Namespace.MapError turns such errors
+// into ones that are.
 type Error struct {
 	Code    string
 	Message string
@@ -77,6 +78,14 @@ type ackErrorBody struct {
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message"`
 	Data    any    `json:"data,omitempty"`
+}
+
+// failedAck returns the arguments of an ack for a handler that failed.
+func failedAck(err error) []any {
+	if answer, ok := errors.AsType[*answerError](err); ok {
+		return answer.args
+	}
+	return []any{errorAck(err)}
 }
 
 // errorAck returns the one argument of an ack for a handler that failed.

@@ -9,7 +9,8 @@ import (
 // their events and the errors of both. It holds no state of any client, so several namespaces may
 // share one.
 type handlerSet struct {
-	place string // the namespace's name, for texts
+	place    string          // the namespace's name, for texts
+	validate func(any) error // Config.Validate
 
 	mu  sync.Mutex                 // serialises change
 	now atomic.Pointer[registered] // replaced under mu; what it points to never changes
@@ -17,16 +18,21 @@ type handlerSet struct {
 
 // registered is the content of a handlerSet at one time.
 type registered struct {
-	events map[string]*handler // by event
+	events    map[string]*handler // by On and OnCall
+	methods   map[string]*handler // by Listen
+	unhandled *handler            // nil if there is none
+	onAny     []func(*Context, string, Args)
+	each      options // of every event
 
 	middleware   []Guard // of connections
 	onConnect    []func(*Context) error
 	onDisconnect []func(*Context, Reason)
 	onError      []func(*Context, error)
+	mapError     []func(*Context, error) error
 }
 
-func newHandlerSet(place string) *handlerSet {
-	hs := &handlerSet{place: place}
+func newHandlerSet(place string, validate func(any) error) *handlerSet {
+	hs := &handlerSet{place: place, validate: validate}
 	hs.now.Store(&registered{})
 	return hs
 }
@@ -42,4 +48,19 @@ func (hs *handlerSet) change(edit func(r *registered)) {
 	next := *hs.load()
 	edit(&next)
 	hs.now.Store(&next)
+}
+
+// find returns the handler of an event, nil if there is none.
+func (r *registered) find(event string) *handler {
+	if h := r.events[event]; h != nil {
+		return h
+	}
+	if h := r.methods[event]; h != nil {
+		return h
+	}
+	return r.unhandled
+}
+
+func (hs *handlerSet) eachEvent(opts []Option) {
+	hs.change(func(r *registered) { r.each = r.each.with(opts) })
 }

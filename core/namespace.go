@@ -2,7 +2,6 @@ package core
 
 import (
 	"log/slog"
-	"slices"
 	"sync"
 )
 
@@ -26,7 +25,7 @@ func newNamespace(s *Server, name string) *Namespace {
 		srv:     s,
 		name:    name,
 		log:     s.cfg.Logger.With("namespace", name),
-		set:     newHandlerSet(name),
+		set:     newHandlerSet(name, s.cfg.Validate),
 		sockets: make(map[string]*Socket),
 		rooms:   make(map[string]*room),
 	}
@@ -36,7 +35,7 @@ func newNamespace(s *Server, name string) *Namespace {
 	return ns
 }
 
-func (ns *Namespace) registrar() (*handlerSet, []Guard) { return ns.set, nil }
+func (ns *Namespace) registrar() (*handlerSet, options) { return ns.set, options{} }
 
 // Name returns the name, which begins with a slash.
 func (ns *Namespace) Name() string { return ns.name }
@@ -51,9 +50,15 @@ func (ns *Namespace) Use(guards ...Guard) {
 
 // Group returns a Group whose handlers are behind the guards, which run before the arguments are
 // decoded.
-func (ns *Namespace) Group(guards ...Guard) *Group {
-	return &Group{ns.set, slices.Clone(guards)}
-}
+func (ns *Namespace) Group(guards ...Guard) *Group { return ns.With(Behind(guards...)) }
+
+// With returns a Group whose handlers have these options.
+func (ns *Namespace) With(opts ...Option) *Group { return &Group{ns.set, options{}.with(opts)} }
+
+// EachEvent adds options to every event of the namespace, also those registered before, methods of
+// classes and OnUnhandled. Guards and middleware run before those of the event itself; a Concurrent
+// or Timeout is the default for events without one.
+func (ns *Namespace) EachEvent(opts ...Option) { ns.set.eachEvent(opts) }
 
 // OnConnect adds a function that runs for every client that joins. The client is told that it
 // is connected when all have returned nil; an error refuses it, and nothing remains of it.
@@ -75,7 +80,9 @@ func (ns *Namespace) OnDisconnect(f func(c *Context, reason Reason)) {
 
 // OnError adds an error hook: it gets the errors and panics (*PanicError) of this namespace's
 // handlers, with the Context of the event. Without a hook they are logged: as warnings, or for
-// debugging only when they were made for the client. Panics are always logged as errors.
+// debugging only when they were made for the client. Panics are always logged as errors. c.Event and
+// c.Args tell what the client sent. A namespace with no hook of its own uses those of Everywhere.
+// What the client is told is MapError's concern.
 func (ns *Namespace) OnError(f func(c *Context, err error)) {
 	ns.set.change(func(r *registered) { r.onError = append(r.onError, f) })
 }

@@ -31,9 +31,15 @@ func isPanic(err error) bool {
 	return ok
 }
 
-// report hands an error of user code to the namespace's error hooks, or to the log.
-func (ns *Namespace) report(c *Context, err error) {
+// report hands an error of user code to the error hooks, or to the log.
+func (ns *Namespace) report(c *Context, err error) { ns.reportShown(c, err, err) }
+
+// reportShown is report of an error that the client sees as shown.
+func (ns *Namespace) reportShown(c *Context, err, shown error) {
 	hooks := ns.set.load().onError
+	if len(hooks) == 0 {
+		hooks = ns.srv.everywhere.load().onError
+	}
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		ns.srv.panics.Add(1)
 		ns.log.Error("core: a handler panicked", "event", clip(c.event), "socket", c.id, "panic", p.Value, "stack", string(p.Stack))
@@ -47,7 +53,8 @@ func (ns *Namespace) report(c *Context, err error) {
 		return
 	}
 	level := ns.log.Warn
-	if _, bad := errors.AsType[*ArgumentError](err); isForClient(err) && !bad {
+	bad, ok := errors.AsType[*ArgumentError](err)
+	if misfit := ok && !bad.Invalid; isForClient(shown) && !misfit {
 		level = ns.log.Debug // it was made for the client; nothing is wrong here
 	}
 	level("core: a handler failed", "event", clip(c.event), "socket", c.id, "error", err)

@@ -27,6 +27,7 @@ type Server struct {
 	panics atomic.Int64
 	checks atomic.Int32 // running Checks
 
+	everywhere  *handlerSet // what is registered for all namespaces
 	dispatchers dispatchers // of all sockets
 
 	mu         sync.RWMutex
@@ -49,6 +50,7 @@ func New(cfg Config) (*Server, error) {
 		namespaces: make(map[string]*Namespace),
 		clients:    make(map[*client]struct{}),
 		log:        refusalLog{log: cfg.Logger},
+		everywhere: newHandlerSet("every namespace", cfg.Validate),
 	}
 	engine := cfg.engine()
 	engine.Accept, engine.Authorize, engine.Refused = s.accept, s.authorize, s.refused
