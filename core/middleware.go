@@ -35,7 +35,8 @@ type layer struct {
 func runLayers(c *Context, layers []layer, inner func() error) error {
 	for i, l := range layers {
 		if l.around != nil {
-			return l.around(c, func() error { return runLayers(c, layers[i+1:], inner) })
+			rest := layers[i+1:]
+			return l.around(c, func() error { return runLayers(c, rest, inner) })
 		}
 		if err := l.guard(c); err != nil {
 			return err

@@ -30,17 +30,26 @@ func (r route) concurrent() int {
 
 // run decodes the arguments and calls the handler, inside of all guards and middleware.
 func (r route) run(c *Context) (out any, answered bool, err error) {
-	if len(r.everywhere.each.layers)+len(r.here.each.layers)+len(r.handler.layers) == 0 {
-		return r.handler.call(c, c.args.args)
+	own := r.handler.layers
+	if len(r.everywhere.each.layers)+len(r.here.each.layers) > 0 {
+		return r.runInside(c, own)
 	}
-	return r.runInside(c)
+	for ; len(own) > 0 && own[0].guard != nil; own = own[1:] { // what most events have, if anything
+		if err := own[0].guard(c); err != nil {
+			return nil, false, err
+		}
+	}
+	if len(own) > 0 {
+		return r.runInside(c, own)
+	}
+	return r.handler.call(c, c.args.args)
 }
 
-// runInside is run of a handler with something around it.
-func (r route) runInside(c *Context) (out any, answered bool, err error) {
+// runInside is run of a handler with middleware around it. own is what is left of the handler's layers.
+func (r route) runInside(c *Context, own []layer) (out any, answered bool, err error) {
 	err = runLayers(c, r.everywhere.each.layers, func() error {
 		return runLayers(c, r.here.each.layers, func() error {
-			return runLayers(c, r.handler.layers, func() (err error) {
+			return runLayers(c, own, func() (err error) {
 				out, answered, err = r.handler.call(c, c.args.args)
 				return err
 			})
