@@ -49,6 +49,7 @@ var floors = map[string]int{
 	"internal/conformance/authflow":    4,
 	"internal/conformance/adapters":    4,
 	"internal/conformance/exampletest": 4,
+	"internal/conformance/flask":       4,
 }
 
 // strangers are the web frameworks; only the package that mounts on one may import it.
