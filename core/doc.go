@@ -21,8 +21,9 @@
 //	flush workers  the first connection               Shutdown
 //	clock          the first connection               Shutdown
 //
-// One client's events run one after another, different clients in parallel. Acks do not queue
-// behind handlers, so a handler may wait for one ([Call]). Emitting never writes to a socket
+// One client's events run one after another, different clients in parallel; [Concurrent] lets an event
+// out of the order, and its handlers then have goroutines of their own. Acks do not queue behind
+// handlers, so a handler may wait for one ([Call]). Emitting never writes to a socket
 // and never blocks: it puts encoded bytes into bounded outboxes (see package engineio).
 //
 // # Locks

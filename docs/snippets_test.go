@@ -40,6 +40,7 @@ var imports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "json": "encoding/json",
 	"log": "log", "os": "os", "signal": "os/signal", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "sync": "sync",
 	"syscall": "syscall", "time": "time",
+	"sql": "database/sql", "binding": "github.com/gin-gonic/gin/binding",
 	"gin": "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",
 	"echo": "github.com/labstack/echo/v4", "chi": "github.com/go-chi/chi/v5",
 	"middleware": "github.com/go-chi/chi/v5/middleware", // Echo has a package of this name too
@@ -61,6 +62,7 @@ var prelude = map[string]string{
 	"c":        "var c *core.Context",
 	"router":   "var router *gin.Engine",
 	"mux":      "var mux *http.ServeMux",
+	"db":       "var db *sql.DB",
 	"e":        "var e *echo.Echo",
 	"r":        "var r *chi.Mux",
 	"order":    "var order struct{ ID int }",
