@@ -23,6 +23,7 @@ func (ns *Namespace) OnUnhandled(f func(c *Context, event string, args Args) (an
 }
 
 func (hs *handlerSet) observe(f func(*Context, string, Args)) {
+	hs.refuseNil(f == nil, "OnAny")
 	hs.change(func(r *registered) { r.onAny = append(r.onAny, f) })
 }
 

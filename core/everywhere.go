@@ -27,18 +27,18 @@ func (e Everywhere) EachEvent(opts ...Option) { e.set.eachEvent(opts) }
 // OnConnect adds a function for the namespaces that have no OnConnect of their own. A guard for every
 // connection belongs in Config.Guards instead.
 func (e Everywhere) OnConnect(f func(c *Context) error) {
-	e.set.change(func(r *registered) { r.onConnect = append(r.onConnect, f) })
+	e.set.connecting(f)
 }
 
 // OnDisconnect adds a function for the namespaces that have no OnDisconnect of their own.
 func (e Everywhere) OnDisconnect(f func(c *Context, reason Reason)) {
-	e.set.change(func(r *registered) { r.onDisconnect = append(r.onDisconnect, f) })
+	e.set.disconnecting(f)
 }
 
 // OnError adds an error hook for the namespaces that have no OnError of their own: Flask-SocketIO's
 // on_error_default.
 func (e Everywhere) OnError(f func(c *Context, err error)) {
-	e.set.change(func(r *registered) { r.onError = append(r.onError, f) })
+	e.set.failing(f)
 }
 
 // MapError adds a function for the errors that the namespace's own MapError functions leave as they

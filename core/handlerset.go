@@ -1,6 +1,7 @@
 package core
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 )
@@ -67,6 +68,14 @@ func (hs *handlerSet) change(edit func(r *registered)) {
 	hs.now.Store(&next)
 }
 
+// refuseNil panics when a function that is to be registered is nil: a mistake that would otherwise show
+// with the first client.
+func (hs *handlerSet) refuseNil(missing bool, what string) {
+	if missing {
+		panic(fmt.Sprintf("core: %s on %q: the function is nil", what, hs.place))
+	}
+}
+
 // find returns the handler of an event, nil if there is none.
 func (r *registered) find(event string) *handler {
 	if h := r.events[event]; h != nil {
@@ -80,4 +89,19 @@ func (r *registered) find(event string) *handler {
 
 func (hs *handlerSet) eachEvent(opts []Option) {
 	hs.change(func(r *registered) { r.each = r.each.with(opts) })
+}
+
+func (hs *handlerSet) connecting(f func(*Context) error) {
+	hs.refuseNil(f == nil, "OnConnect")
+	hs.change(func(r *registered) { r.onConnect = append(r.onConnect, f) })
+}
+
+func (hs *handlerSet) disconnecting(f func(*Context, Reason)) {
+	hs.refuseNil(f == nil, "OnDisconnect")
+	hs.change(func(r *registered) { r.onDisconnect = append(r.onDisconnect, f) })
+}
+
+func (hs *handlerSet) failing(f func(*Context, error)) {
+	hs.refuseNil(f == nil, "OnError")
+	hs.change(func(r *registered) { r.onError = append(r.onError, f) })
 }

@@ -24,6 +24,7 @@ import (
 func (ns *Namespace) MapError(f func(c *Context, err error) error) { ns.set.mapError(f) }
 
 func (hs *handlerSet) mapError(f func(*Context, error) error) {
+	hs.refuseNil(f == nil, "MapError")
 	hs.change(func(r *registered) { r.mapError = append(r.mapError, f) })
 }
 

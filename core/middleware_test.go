@@ -208,11 +208,16 @@ func (b *savingBinder) SaveSession(ctx context.Context) error {
 func TestOptionMistakes(t *testing.T) {
 	a := serve(t, core.Config{})
 	for want, f := range map[string]func(){
-		"core: Concurrent(0)":                                func() { core.Concurrent(0) },
-		"core: Timeout(-1s)":                                 func() { core.Timeout(-time.Second) },
-		"core: Behind: a guard":                              func() { core.Behind(nil) },
-		"core: Around: a middleware":                         func() { core.Around(nil) },
-		"core: OnUnhandled on \"/\": the handler is nil, at": func() { a.OnUnhandled(nil) },
+		"core: Concurrent(0)":                                     func() { core.Concurrent(0) },
+		"core: Timeout(-1s)":                                      func() { core.Timeout(-time.Second) },
+		"core: Behind: a guard":                                   func() { core.Behind(nil) },
+		"core: Around: a middleware":                              func() { core.Around(nil) },
+		`core: OnConnect on "/n": the function is nil`:            func() { a.Of("/n").OnConnect(nil) },
+		`core: OnDisconnect on "/n": the function is nil`:         func() { a.Of("/n").OnDisconnect(nil) },
+		`core: OnError on "every namespace": the function is nil`: func() { a.Everywhere().OnError(nil) },
+		`core: OnAny on "/n": the function is nil`:                func() { a.Of("/n").OnAny(nil) },
+		`core: MapError on "/": the function is nil`:              func() { a.MapError(nil) },
+		"core: OnUnhandled on \"/\": the handler is nil, at":      func() { a.OnUnhandled(nil) },
 	} {
 		if text := panicOf(f); !strings.HasPrefix(text, want) {
 			t.Errorf("panic %q, want %q", text, want)

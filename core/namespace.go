@@ -74,7 +74,7 @@ func (ns *Namespace) EachEvent(opts ...Option) { ns.set.eachEvent(opts) }
 // is connected when all have returned nil; an error refuses it, and nothing remains of it.
 // What is emitted to it meanwhile arrives after its connect event.
 func (ns *Namespace) OnConnect(f func(c *Context) error) {
-	ns.set.change(func(r *registered) { r.onConnect = append(r.onConnect, f) })
+	ns.set.connecting(f)
 }
 
 // OnDisconnect adds a function that runs once for every client that OnConnect accepted, after
@@ -85,7 +85,7 @@ func (ns *Namespace) OnConnect(f func(c *Context) error) {
 // c is already done: a database call with it fails at once, so use context.WithoutCancel(c).
 // After a logout auth.User finds nobody: keep what you need by c.ID().
 func (ns *Namespace) OnDisconnect(f func(c *Context, reason Reason)) {
-	ns.set.change(func(r *registered) { r.onDisconnect = append(r.onDisconnect, f) })
+	ns.set.disconnecting(f)
 }
 
 // OnError adds an error hook: it gets the errors and panics (*PanicError) of this namespace's
@@ -94,7 +94,7 @@ func (ns *Namespace) OnDisconnect(f func(c *Context, reason Reason)) {
 // c.Args tell what the client sent. A namespace with no hook of its own uses those of Everywhere.
 // What the client is told is MapError's concern.
 func (ns *Namespace) OnError(f func(c *Context, err error)) {
-	ns.set.change(func(r *registered) { r.onError = append(r.onError, f) })
+	ns.set.failing(f)
 }
 
 // Socket returns the connected socket with that id on this node, of a parent in any of its children.

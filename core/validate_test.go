@@ -1,8 +1,10 @@
 package core_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -143,3 +145,34 @@ func TestSelfValidation(t *testing.T) {
 type fragile int
 
 func (fragile) Validate() error { panic("boom") }
+
+// What does not fit its type is a mistake of somebody's; what is not valid is the user's everyday life.
+func TestLogOfBadArguments(t *testing.T) {
+	log := &logged{levels: make(chan string, 10)}
+	a := serve(t, core.Config{Logger: slog.New(log)})
+	show[span](a, "span")
+	p := a.dial("websocket")
+	p.join("/", "")
+	p.send(`20["span",1]`)
+	p.want(badForm)
+	p.send(`20["span",{"From":-1}]`)
+	p.next()
+	for _, want := range []string{"WARN", "DEBUG"} {
+		if got := receive(t, log.levels); got != want {
+			t.Errorf("logged as %s, want %s", got, want)
+		}
+	}
+}
+
+// logged notes the levels at which failing handlers are logged.
+type logged struct{ levels chan string }
+
+func (l *logged) Enabled(context.Context, slog.Level) bool { return true }
+func (l *logged) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *logged) WithGroup(string) slog.Handler            { return l }
+func (l *logged) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "core: a handler failed" {
+		l.levels <- r.Level.String()
+	}
+	return nil
+}

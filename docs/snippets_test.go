@@ -40,8 +40,8 @@ var imports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "json": "encoding/json",
 	"log": "log", "os": "os", "signal": "os/signal", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "sync": "sync",
 	"syscall": "syscall", "time": "time",
-	"sql": "database/sql", "binding": "github.com/gin-gonic/gin/binding",
-	"gin": "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",
+	"binding": "github.com/gin-gonic/gin/binding",
+	"gin":     "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",
 	"echo": "github.com/labstack/echo/v4", "chi": "github.com/go-chi/chi/v5",
 	"middleware": "github.com/go-chi/chi/v5/middleware", // Echo has a package of this name too
 	"bcrypt":     "golang.org/x/crypto/bcrypt",

@@ -33,7 +33,8 @@ type refusal struct {
 // client is what Flask-SocketIO's test client is, over a real connection.
 type client struct {
 	t        testing.TB
-	url      string // with the session id
+	url      string      // with the session id
+	header   http.Header // of every request: a browser sends its cookies with each
 	http     *http.Client
 	ws       *websocket.Conn // nil on polling
 	stop     func()          // ends polling
@@ -46,7 +47,7 @@ type client struct {
 // open performs the Engine.IO handshake; query is what comes after the transport's own parameters.
 func (a *app) open(query string, header http.Header) *client {
 	a.t.Helper()
-	c := &client{t: a.t, http: a.http.Client(), in: make(chan sio.Packet, 1024), received: map[string][]event{}, left: map[string]bool{}}
+	c := &client{t: a.t, header: header, http: a.http.Client(), in: make(chan sio.Packet, 1024), received: map[string][]event{}, left: map[string]bool{}}
 	c.url = a.http.URL + "/socket.io/?EIO=4&transport=" + a.transport
 	if query = strings.TrimPrefix(query, "?"); query != "" {
 		c.url += "&" + query
@@ -65,7 +66,7 @@ func (a *app) open(query string, header http.Header) *client {
 		}
 		greeting = string(first)
 	} else {
-		greeting = c.request(context.Background(), http.MethodGet, "", header)
+		greeting = c.request(context.Background(), http.MethodGet, "")
 	}
 	var hs struct {
 		SID string `json:"sid"`
@@ -85,13 +86,13 @@ func (a *app) open(query string, header http.Header) *client {
 }
 
 // request is one HTTP request of polling; it returns "" when it failed.
-func (c *client) request(ctx context.Context, method, body string, header http.Header) string {
+func (c *client) request(ctx context.Context, method, body string) string {
 	r, err := http.NewRequestWithContext(ctx, method, c.url, strings.NewReader(body))
 	if err != nil {
 		c.t.Error(err)
 		return ""
 	}
-	for name, values := range header {
+	for name, values := range c.header {
 		r.Header[name] = values
 	}
 	resp, err := c.http.Do(r)
@@ -122,7 +123,7 @@ func (c *client) poll(ctx context.Context) {
 	defer close(c.in)
 	d := sio.NewDecoder(sio.FromServer, nil)
 	for {
-		body := c.request(ctx, http.MethodGet, "", nil)
+		body := c.request(ctx, http.MethodGet, "")
 		if body == "" {
 			return
 		}
@@ -169,7 +170,7 @@ func (c *client) send(packet []byte, attachments ...[]byte) {
 		for _, a := range attachments {
 			text += "\x1eb" + base64.StdEncoding.EncodeToString(a)
 		}
-		c.request(context.Background(), http.MethodPost, text, nil)
+		c.request(context.Background(), http.MethodPost, text)
 		return
 	}
 	_ = c.ws.WriteMessage(websocket.TextMessage, []byte(text))
@@ -183,7 +184,7 @@ func (c *client) kill() {
 	if c.ws != nil {
 		_ = c.ws.Close()
 	} else if c.stop != nil {
-		c.request(context.Background(), http.MethodPost, "1", nil)
+		c.request(context.Background(), http.MethodPost, "1")
 		c.stop()
 	}
 }
