@@ -23,6 +23,7 @@ const maxRoomName = 512
 // authorisers of the namespace must return nil. Join does not ask them: the server may put anybody
 // anywhere. They may be called concurrently.
 func (ns *Namespace) CanJoin(f func(c *Context, room string) error) {
+	ns.set.refuseNil(f == nil, "CanJoin")
 	ns.set.change(func(r *registered) { r.canJoin = append(r.canJoin, f) })
 }
 

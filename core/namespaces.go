@@ -107,6 +107,9 @@ func (ns *Namespace) parts() []*Namespace {
 // pattern or function when a client's guards have passed and before its OnConnect. No client is in the
 // namespace before the functions have returned, so they must not wait for one. Parents are not told.
 func (s *Server) OnNamespace(f func(ns *Namespace)) {
+	if f == nil {
+		panic("core: OnNamespace needs a function")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onNamespace = append(s.onNamespace, f)
