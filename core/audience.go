@@ -26,7 +26,7 @@ func (b Broadcast) each(f func(*Socket)) {
 
 // emitToChildren is Emit on a parent: each child's packets carry its own name.
 func (b Broadcast) emitToChildren(event string, args []any) error {
-	if _, err := encodeEvent("/", noAck, event, args); err != nil {
+	if _, err := b.ns.srv.encodeEvent("/", noAck, event, args); err != nil {
 		return err // also when nobody is there
 	}
 	for _, child := range b.ns.Children() {

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/siokit/siokit/engineio"
-	"github.com/siokit/siokit/wire/sio"
 )
 
 // A Broadcast addresses some sockets of a namespace, and says how events are sent to them. It is an
@@ -37,7 +36,7 @@ func (b Broadcast) Except(rooms ...string) Broadcast {
 func isEmpty(room string) bool { return room == "" }
 
 // Emit sends an event to the audience as it is now. The arguments are encoded once, as by
-// encoding/json, with every []byte as a binary attachment, at most ten; an error says which
+// encoding/json, with every []byte as a binary attachment, at most Config.MaxAttachments; an error says which
 // argument cannot be encoded, or that the event's name is reserved, and then nothing was sent.
 // Emit does not wait for clients: what a client has not read yet waits in its outbox, and a client
 // whose outbox is full is disconnected as SlowConsumer. A client that has not been told yet that it
@@ -50,7 +49,7 @@ func (b Broadcast) Emit(event string, args ...any) error {
 	if r := b.ns.recovery; r != nil && b.ns.listed.Load() && !b.nobody() && !b.options.volatile {
 		return r.emit(b, event, args, func(batch *engineio.Batch, e logged) error { b.queue(batch, e.message, e.at); return nil })
 	}
-	m, err := encodeEvent(b.ns.name, noAck, event, args)
+	m, err := b.ns.srv.encodeEvent(b.ns.name, noAck, event, args)
 	if err != nil {
 		return err
 	}
@@ -94,31 +93,4 @@ func (b Broadcast) Count() int {
 	n := 0
 	b.each(func(*Socket) { n++ })
 	return n
-}
-
-// noAck is the id of an event that wants no ack.
-const noAck = -1
-
-func encodeEvent(ns string, id int64, event string, args []any) (*engineio.Message, error) {
-	buf, attachments, err := sio.AppendEvent(make([]byte, engineio.Headroom, 128), ns, id, event, args)
-	if err != nil {
-		return nil, err
-	}
-	return newMessage(buf, attachments), nil
-}
-
-func encodeAck(ns string, id int64, args ...any) (*engineio.Message, error) {
-	buf, attachments, err := sio.AppendAck(make([]byte, engineio.Headroom, 128), ns, id, args)
-	if err != nil {
-		return nil, err
-	}
-	return newMessage(buf, attachments), nil
-}
-
-// newMessage copies the attachments: they are the caller's slices and are written later.
-func newMessage(buf []byte, attachments [][]byte) *engineio.Message {
-	for i, a := range attachments {
-		attachments[i] = slices.Clone(a)
-	}
-	return engineio.NewMessage(buf, attachments...)
 }

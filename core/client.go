@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -43,13 +44,17 @@ var (
 	errNoAttachments = errors.New("core: the attachments of a packet did not arrive in time")
 )
 
-// Receive takes one message of the client. No user code runs here; a panic would be a mistake of
-// this package, and costs one connection.
+// Receive takes one message of the client. No user code runs here but Config.Parser; a panic costs one
+// connection.
 func (c *client) Receive(data []byte, binary bool) {
 	err := protect(func() error { return c.receive(data, binary) })
 	if p, ok := errors.AsType[*PanicError](err); ok {
 		c.srv.panics.Add(1)
-		c.srv.cfg.Logger.Error("core: panic while reading a packet; please report it", "panic", p.Value, "stack", string(p.Stack))
+		culprit := "please report it"
+		if c.srv.cfg.Parser != nil {
+			culprit = fmt.Sprintf("the parser %T may have caused it", c.srv.cfg.Parser)
+		}
+		c.srv.cfg.Logger.Error("core: panic while reading a packet; "+culprit, "panic", p.Value, "stack", string(p.Stack))
 	}
 	if err != nil {
 		c.srv.cfg.Logger.Debug("core: closing a connection", "error", err)
@@ -70,7 +75,7 @@ func (c *client) receive(data []byte, binary bool) error {
 	} else {
 		p, complete, err = c.decoder.Text(data)
 	}
-	if err == nil && (complete || !binary) { // an attachment that is not the last says nothing
+	if err == nil && p.Namespace != "" { // an attachment that is not the last says nothing
 		err = c.take(p, complete)
 	}
 	return err
@@ -96,7 +101,7 @@ func (c *client) take(p sio.Packet, complete bool) error {
 		c.awaitAttachments()
 		return nil
 	}
-	if len(p.Attachments) > 0 {
+	if c.attachTimer != nil && (len(p.Attachments) > 0 || c.srv.cfg.Parser != nil) {
 		c.srv.engine.Stop(c.attachTimer)
 	}
 	switch p.Type {
@@ -117,11 +122,11 @@ func (s *Socket) takeEvent(p sio.Packet) error {
 		return nil // "42" is legal and names no event
 	}
 	data := bytes.Clone(p.Data) // the message's buffer is the transport's
-	name, args, err := sio.ParseEvent(data, sio.Limits{})
+	name, raw, err := sio.ParseEvent(data, sio.Limits{})
 	if err != nil {
 		return err
 	}
-	t := task{event: name, args: sio.Args{Raw: args, Attachments: p.Attachments}, id: noAck, bytes: len(data)}
+	t := task{event: name, args: p.Args(raw, s.ns.srv.cfg.JSON), id: noAck, bytes: len(data)}
 	if p.HasID {
 		t.id = p.ID
 	}
@@ -133,12 +138,12 @@ func (s *Socket) takeEvent(p sio.Packet) error {
 }
 
 func (s *Socket) takeAck(p sio.Packet) error {
-	args, err := sio.ParseArgs(bytes.Clone(p.Data), sio.Limits{})
+	raw, err := sio.ParseArgs(bytes.Clone(p.Data), sio.Limits{})
 	if err != nil {
 		return err
 	}
 	if p.HasID {
-		s.resolve(p.ID, sio.Args{Raw: args, Attachments: p.Attachments})
+		s.resolve(p.ID, p.Args(raw, s.ns.srv.cfg.JSON))
 	}
 	return nil
 }

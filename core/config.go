@@ -88,10 +88,24 @@ type Config struct {
 	AttachmentTimeout time.Duration
 	// MaxNamespaces is how many namespaces one connection may join. Default 100.
 	MaxNamespaces int
+	// MaxAttachments is how many binary attachments one packet may have, in both directions. Default 10, at
+	// most 1,000. A client can make the server hold that many; together they may have 10,000,000 bytes, or
+	// MaxPayload if that is more. The official clients refuse more than 10 unless they are told otherwise.
+	// A Parser that writes binary values into its message, such as msgpack, has no attachments.
+	MaxAttachments int
 	// QueueEvents and QueueBytes bound the events of one socket that wait for its handlers;
 	// beyond them the server stops reading from that client. Defaults 256 and 1 MiB.
 	QueueEvents int
 	QueueBytes  int
+
+	// Parser is how packets are written: nil is the protocol's own text, msgpack.Parser (package
+	// wire/msgpack) fits npm's socket.io-msgpack-parser. All clients must use the same one, because nothing
+	// negotiates it; the connection of one that does not is closed. Its panics are recovered.
+	Parser Parser
+	// JSON encodes and decodes the arguments of events and acks that hold no binary value, in place of the
+	// built-in codec, for example sonic.ConfigStd. Its errors are reported as those of the built-in codec
+	// are. Auth payloads and refusals stay with the built-in codec. Default nil.
+	JSON JSON
 
 	// The following are passed on to the transport; engineio.Config documents them.
 
@@ -125,6 +139,12 @@ type Config struct {
 	// Logger receives warnings and errors. Default slog.Default(). No secret is ever logged.
 	Logger *slog.Logger
 }
+
+// A Parser writes and reads packets. It is made for package wire/sio, whose documentation says what one must do.
+type Parser = sio.Parser
+
+// JSON is a codec for arguments; wire/sio documents it.
+type JSON = sio.JSON
 
 // A SessionBinder makes the HTTP session of a handshake available to socket handlers. Its
 // methods may be called concurrently. It is made of standard types so that implementations need
@@ -170,6 +190,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.MaxNamespaces == 0 {
 		cfg.MaxNamespaces = 100
 	}
+	if cfg.MaxAttachments == 0 {
+		cfg.MaxAttachments = sio.DefaultAttachments
+	}
 	if cfg.QueueEvents == 0 {
 		cfg.QueueEvents = 256
 	}
@@ -201,10 +224,13 @@ func (cfg *Config) validate() error {
 	for _, f := range []struct {
 		name string
 		got  int
-	}{{"MaxNamespaces", cfg.MaxNamespaces}, {"QueueEvents", cfg.QueueEvents}, {"QueueBytes", cfg.QueueBytes}} {
+	}{{"MaxNamespaces", cfg.MaxNamespaces}, {"MaxAttachments", cfg.MaxAttachments}, {"QueueEvents", cfg.QueueEvents}, {"QueueBytes", cfg.QueueBytes}} {
 		if f.got < 1 {
 			return fmt.Errorf("core: %s must be at least 1, got %d", f.name, f.got)
 		}
+	}
+	if cfg.MaxAttachments > maxAttachments {
+		return fmt.Errorf("core: MaxAttachments must be at most %d, got %d: join binary values into one instead", maxAttachments, cfg.MaxAttachments)
 	}
 	if strings.Trim(cfg.Path, "/") == "" || cfg.Path[0] != '/' || strings.Contains(cfg.Path, "//") {
 		return fmt.Errorf("core: Path must be like \"/socket.io/\", got %q", cfg.Path)
@@ -219,6 +245,14 @@ func (cfg *Config) validate() error {
 		return errors.New(`core: Origins "*" cannot be combined with Sessions or Authenticate: any web page could open a socket as the logged-in user. List the origins of your pages, for example "https://app.example"`)
 	}
 	return nil
+}
+
+// maxAttachments bounds Config.MaxAttachments: each attachment is a message of its own in an outbox.
+const maxAttachments = 1_000
+
+// limits returns the limits of the packets of clients.
+func (cfg *Config) limits() sio.Limits {
+	return sio.Limits{Attachments: cfg.MaxAttachments, AttachmentBytes: max(sio.DefaultAttachmentBytes, cfg.MaxPayload)}
 }
 
 // openToAnyPage reports whether a foreign page can use the login of its visitor.

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/siokit/siokit/engineio"
-	"github.com/siokit/siokit/wire/sio"
 )
 
 // Bounds of what may be emitted to a socket before its CONNECT reply.
@@ -65,11 +64,11 @@ func (c *client) admit(ns *Namespace, namespace string, auth []byte, known bool)
 
 // refuse answers a CONNECT with CONNECT_ERROR. An error means that it was one too many.
 func (c *client) refuse(namespace string, cause error) error {
-	message, packet := internalError, []byte(nil)
-	err := protect(func() (err error) { // ClientError and MarshalJSON are the user's
+	message, packet := internalError, (*engineio.Message)(nil)
+	err := protect(func() (err error) { // ClientError, MarshalJSON and Config.Parser are the user's
 		var data any
 		message, data = refusal(cause)
-		packet, err = sio.AppendConnectError(make([]byte, engineio.Headroom, 128), namespace, message, data)
+		packet, err = c.srv.encodeConnectError(namespace, message, data)
 		return err
 	})
 	if err != nil {
@@ -77,12 +76,15 @@ func (c *client) refuse(namespace string, cause error) error {
 			c.srv.panics.Add(1)
 		}
 		c.srv.cfg.Logger.Error("core: a refusal's data cannot be encoded", "namespace", clip(namespace), "error", err)
-		packet, err = sio.AppendConnectError(make([]byte, engineio.Headroom, 128), namespace, message, nil)
+		err = protect(func() (err error) {
+			packet, err = c.srv.encodeConnectError(namespace, message, nil)
+			return err
+		})
 		if err != nil {
 			return err
 		}
 	}
-	_ = c.conn.Send(engineio.NewMessage(packet))
+	_ = c.conn.Send(packet)
 	return c.countRefusal()
 }
 

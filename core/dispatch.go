@@ -200,13 +200,13 @@ func (s *Socket) runEvent(r route, c *Context, id int64) {
 // itself.
 // The answer to a handler that failed is made of its error.
 func (s *Socket) ack(c *Context, id int64, failed error, args ...any) {
-	m, err := encodeAnswer(s.ns.name, id, failed, args)
+	m, err := s.ns.encodeAnswer(id, failed, args)
 	if err != nil {
 		s.ns.report(c, err)
 		if isPanic(err) {
 			return
 		}
-		if m, err = encodeAnswer(s.ns.name, id, err, nil); err != nil {
+		if m, err = s.ns.encodeAnswer(id, err, nil); err != nil {
 			return
 		}
 	}
@@ -223,13 +223,13 @@ func (s *Socket) ack(c *Context, id int64, failed error, args ...any) {
 	}
 }
 
-// encodeAnswer guards against what encoding calls of the user's: MarshalJSON and ClientError.
-func encodeAnswer(ns string, id int64, failed error, args []any) (m *engineio.Message, err error) {
+// encodeAnswer guards against what encoding calls of the user's: MarshalJSON, ClientError and the codecs of Config.
+func (ns *Namespace) encodeAnswer(id int64, failed error, args []any) (m *engineio.Message, err error) {
 	err = protect(func() (err error) {
 		if failed != nil {
 			args = failedAck(failed)
 		}
-		m, err = encodeAck(ns, id, args...)
+		m, err = ns.srv.encodeAck(ns.name, id, args...)
 		return err
 	})
 	return m, err

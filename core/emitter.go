@@ -85,7 +85,7 @@ func (e Emitter) emit(id int64, event string, args []any) error {
 	if r := ns.recovery; r != nil && id == noAck && !e.options.volatile {
 		return e.emitKept(r, event, args)
 	}
-	m, err := encodeEvent(ns.name, id, event, args)
+	m, err := ns.srv.encodeEvent(ns.name, id, event, args)
 	if err != nil {
 		return err
 	}

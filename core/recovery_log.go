@@ -2,7 +2,6 @@ package core
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -95,17 +94,16 @@ func (l *packetLog) prune(before time.Time, packets, bytes int) {
 
 // offsetPacket is an encoded event that waits for its offset.
 type offsetPacket struct {
-	buf         []byte // ends in noOffset"]
-	attachments [][]byte
+	frame sio.Frame
+	at    int // of noOffset in frame.Data
 }
 
-func encodeWithOffset(ns, event string, args []any) (offsetPacket, error) {
-	buf, attachments, err := sio.AppendEvent(make([]byte, engineio.Headroom, 128), ns, noAck, event, append(slices.Clip(args), noOffset))
-	return offsetPacket{buf, attachments}, err
+func (s *Server) encodeWithOffset(ns, event string, args []any) (offsetPacket, error) {
+	frame, at, err := s.encoder.EventWithOffset(make([]byte, engineio.Headroom, 128), ns, event, args, noOffset)
+	return offsetPacket{frame, at}, err
 }
 
 func (p offsetPacket) message(o offset) *engineio.Message {
-	end := len(p.buf) - len(`"]`)
-	o.append(p.buf[:end-offsetDigits])
-	return newMessage(p.buf, p.attachments)
+	o.append(p.frame.Data[:p.at])
+	return newMessage(p.frame)
 }

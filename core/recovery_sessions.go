@@ -142,7 +142,7 @@ func (r *recovery) expire() {
 // emit gives an event its offset, keeps it, and queues it for whoever of the audience can be reached
 // now. Doing so in one step is what keeps everybody's events in the order of their offsets.
 func (r *recovery) emit(to Broadcast, event string, args []any, queue func(*engineio.Batch, logged) error) error {
-	packet, err := encodeWithOffset(r.ns.name, event, args)
+	packet, err := r.ns.srv.encodeWithOffset(r.ns.name, event, args)
 	if err != nil {
 		return err
 	}

@@ -20,12 +20,14 @@ import (
 // owns no listener. All methods may be called concurrently and at any time; what concerns a
 // namespace is short for the same method of Of("/").
 type Server struct {
-	cfg    Config
-	engine *engineio.Server
-	root   *Namespace
-	log    refusalLog
-	panics atomic.Int64
-	checks atomic.Int32 // running Checks
+	cfg     Config
+	limits  sio.Limits  // of every client's packets
+	encoder sio.Encoder // of every packet to clients
+	engine  *engineio.Server
+	root    *Namespace
+	log     refusalLog
+	panics  atomic.Int64
+	checks  atomic.Int32 // running Checks
 
 	volatileDrops atomic.Int64
 
@@ -53,6 +55,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg:        cfg,
+		limits:     cfg.limits(),
+		encoder:    sio.Encoder{Parser: cfg.Parser, JSON: cfg.JSON, Attachments: cfg.MaxAttachments},
 		namespaces: make(map[string]*Namespace),
 		clients:    make(map[*client]struct{}),
 		log:        refusalLog{log: cfg.Logger},
@@ -69,8 +73,11 @@ func New(cfg Config) (*Server, error) {
 
 // accept opens a connection: the hooks of Config run here, on the handshake request.
 func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver, error) {
-	c := &client{srv: s, conn: conn, handshake: newHandshake(r), decoder: sio.NewDecoder(sio.FromClient, nil)}
+	c := &client{srv: s, conn: conn, handshake: newHandshake(r), decoder: sio.NewDecoder(sio.FromClient, &s.limits)}
 	err := protectHTTP(func() (err error) {
+		if s.cfg.Parser != nil {
+			c.decoder = sio.NewParserDecoder(s.cfg.Parser, sio.FromClient, &s.limits)
+		}
 		if s.cfg.AllowRequest != nil {
 			if err := s.cfg.AllowRequest(r); err != nil {
 				return engineio.Forbidden("AllowRequest: " + err.Error())

@@ -230,12 +230,15 @@ func (s *Socket) keepEarly(m *engineio.Message) (kept bool, err error) {
 // accept queues the CONNECT reply, then what was emitted before it, and opens the socket for
 // events. It does nothing when the client has left, or has been accepted.
 func (s *Socket) accept() {
-	packet, err := sio.AppendConnect(make([]byte, engineio.Headroom, 64), s.ns.name, struct {
-		SID string `json:"sid"`
-		PID string `json:"pid,omitempty"`
-	}{s.id, s.pid})
+	var reply *engineio.Message
+	err := protect(func() (err error) { // Config.Parser is the user's
+		reply, err = s.ns.srv.encodeConnect(s.ns.name, s.id, s.pid)
+		return err
+	})
 	if err != nil {
-		panic(err) // a string always encodes
+		s.ns.report(&Context{Socket: s, event: "connect"}, err)
+		s.client.conn.CloseBecause(engineio.ForcedClose, err)
+		return
 	}
 	var batch engineio.Batch
 	s.mu.Lock()
@@ -244,7 +247,7 @@ func (s *Socket) accept() {
 		return
 	}
 	s.client.srv.engine.Stop(s.client.joinTimer) // not later: the socket's end may arm it again
-	batch.Send(s.client.conn, engineio.NewMessage(packet))
+	batch.Send(s.client.conn, reply)
 	for _, m := range s.early {
 		batch.Send(s.client.conn, m)
 	}

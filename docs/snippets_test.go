@@ -33,6 +33,7 @@ import (
 	_ "github.com/siokit/siokit/chisio" // so that go test repeats these tests when these and the packages below change
 	_ "github.com/siokit/siokit/echosio"
 	_ "github.com/siokit/siokit/ginsio"
+	_ "github.com/siokit/siokit/wire/msgpack"
 )
 
 // imports are the packages that blocks may name without an import declaration.
@@ -47,6 +48,7 @@ var imports = map[string]string{
 	"bcrypt":     "golang.org/x/crypto/bcrypt",
 	"auth":       module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
 	"ginsio": module + "/ginsio", "echosio": module + "/echosio", "chisio": module + "/chisio", "sessions": module + "/sessions",
+	"sio": module + "/wire/sio", "msgpack": module + "/wire/msgpack",
 }
 
 const module = "github.com/siokit/siokit"

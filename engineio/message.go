@@ -13,16 +13,17 @@ const Headroom = maxHeader + 1
 
 const maxHeader = 10 // longest header of an unmasked WebSocket frame
 
-// A Message is one Engine.IO message, or a text with the binary attachments that must follow it
+// A Message is one Engine.IO message with the binary attachments, if any, that must follow it
 // at once, encoded for both transports. It is immutable after NewMessage and may be sent to any
 // number of connections: they share its bytes.
 type Message struct {
-	buf         []byte // headroom, then the text packet, type digit first
+	buf         []byte // headroom, then the text packet, type digit first, or the binary data
 	attachments [][]byte
 	size        int // bytes it counts for in an outbox
 
 	start        uint8 // where the WebSocket frame begins in buf
 	uncompressed bool  // see Uncompressed
+	binary       bool  // the message is binary, which has no type digit
 }
 
 // NewMessage makes the message whose text is buf[Headroom:]. It takes over buf and the
@@ -39,12 +40,24 @@ func (m *Message) Uncompressed() *Message {
 	return &plain
 }
 
+// NewBinaryMessage is NewMessage for a binary message: its data is buf[Headroom:].
+func NewBinaryMessage(buf []byte, attachments ...[]byte) *Message {
+	m := newFrame(opBinary, buf, Headroom, attachments)
+	m.binary = true
+	return m
+}
+
 func newPacket(t eio.Type, buf []byte, attachments [][]byte) *Message {
 	buf[maxHeader] = '0' + byte(t)
+	return newFrame(opText, buf, maxHeader, attachments)
+}
+
+// newFrame puts the frame header before buf[from:].
+func newFrame(op byte, buf []byte, from int, attachments [][]byte) *Message {
 	m := &Message{buf: buf, attachments: attachments}
 	var head [maxHeader]byte
-	h := appendHeader(head[:0], opText, len(buf)-maxHeader)
-	m.start = uint8(maxHeader - len(h))
+	h := appendHeader(head[:0], op, len(buf)-from)
+	m.start = uint8(from - len(h))
 	copy(buf[m.start:], h)
 	m.size = len(buf) - int(m.start)
 	for _, a := range attachments {
@@ -74,8 +87,11 @@ func (m *Message) Size() int { return m.size }
 
 func (m *Message) packets() int { return 1 + len(m.attachments) }
 
-// text is the packet as polling sends it.
+// text is the packet of a text message as polling sends it.
 func (m *Message) text() []byte { return m.buf[maxHeader:] }
+
+// data is the data of a binary message.
+func (m *Message) data() []byte { return m.buf[Headroom:] }
 
 // WebSocket opcodes, with the FIN bit.
 const (
@@ -98,16 +114,23 @@ func appendHeader(dst []byte, op byte, n int) []byte {
 
 // appendFrames appends m as WebSocket frames. base64Only is for clients that asked for b64=1.
 func (m *Message) appendFrames(dst []byte, base64Only bool) []byte {
-	dst = append(dst, m.buf[m.start:]...)
+	if m.binary && base64Only {
+		dst = appendBinaryFrame(dst, m.data(), base64Only)
+	} else {
+		dst = append(dst, m.buf[m.start:]...)
+	}
 	for _, a := range m.attachments {
-		if base64Only {
-			dst = appendHeader(dst, opText, 1+base64.StdEncoding.EncodedLen(len(a)))
-			dst = eio.Append(dst, eio.Packet{Type: eio.Message, Binary: true, Data: a})
-			continue
-		}
-		dst = append(appendHeader(dst, opBinary, len(a)), a...)
+		dst = appendBinaryFrame(dst, a, base64Only)
 	}
 	return dst
+}
+
+func appendBinaryFrame(dst, data []byte, base64Only bool) []byte {
+	if base64Only {
+		dst = appendHeader(dst, opText, 1+base64.StdEncoding.EncodedLen(len(data)))
+		return eio.Append(dst, eio.Packet{Type: eio.Message, Binary: true, Data: data})
+	}
+	return append(appendHeader(dst, opBinary, len(data)), data...)
 }
 
 // appendPayload appends m to a polling payload.
@@ -115,7 +138,11 @@ func (m *Message) appendPayload(dst []byte) []byte {
 	if len(dst) > 0 {
 		dst = append(dst, eio.Separator)
 	}
-	dst = append(dst, m.text()...)
+	if m.binary {
+		dst = eio.Append(dst, eio.Packet{Type: eio.Message, Binary: true, Data: m.data()})
+	} else {
+		dst = append(dst, m.text()...)
+	}
 	for _, a := range m.attachments {
 		dst = append(dst, eio.Separator)
 		dst = eio.Append(dst, eio.Packet{Type: eio.Message, Binary: true, Data: a})

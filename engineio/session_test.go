@@ -129,6 +129,10 @@ func message(text string, attachments ...[]byte) *engineio.Message {
 	return engineio.NewMessage(append(make([]byte, engineio.Headroom), text...), attachments...)
 }
 
+func binaryMessage(data string, attachments ...[]byte) *engineio.Message {
+	return engineio.NewBinaryMessage(append(make([]byte, engineio.Headroom), data...), attachments...)
+}
+
 // echo answers each message with itself.
 func echo(s *session, data string, binary bool) {
 	if binary {

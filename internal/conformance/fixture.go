@@ -10,16 +10,20 @@ import (
 	"time"
 
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/wire/msgpack"
 )
 
 // shutdownPatience bounds how long a server of the fixture may take to end.
 const shutdownPatience = 10 * time.Second
 
 // A Fixture is what js/reference.mjs is, with siokit: a server with default options, one with a fast
-// heartbeat, one that keeps sessions for clients that come back, and one that an HTTP request stops and starts.
+// heartbeat, one that keeps sessions for clients that come back, one for each of two other parsers, and one that an
+// HTTP request stops and starts.
 type Fixture struct {
 	main, ping *site
 	recovering *site
+	msgpack    *site
+	objects    *site
 	control    *http.Server
 	controlURL string
 
@@ -45,6 +49,12 @@ func (f *Fixture) start() (err error) {
 		return err
 	}
 	if f.recovering, err = serve("127.0.0.1:0", core.Config{Recovery: &core.Recovery{}}); err != nil {
+		return err
+	}
+	if f.msgpack, err = serve("127.0.0.1:0", core.Config{Parser: msgpack.Parser{}}); err != nil {
+		return err
+	}
+	if f.objects, err = serve("127.0.0.1:0", core.Config{Parser: objects{}}); err != nil {
 		return err
 	}
 	if f.restarting, err = serve("127.0.0.1:0", core.Config{}); err != nil {
@@ -91,6 +101,8 @@ func (f *Fixture) Env() []string {
 		"SIOKIT_RECOVERY_URL=http://" + f.recovering.address,
 		"SIOKIT_RESTART_URL=http://" + f.restarting.address,
 		"SIOKIT_CONTROL_URL=" + f.controlURL,
+		"SIOKIT_MSGPACK_URL=http://" + f.msgpack.address,
+		"SIOKIT_OBJECTS_URL=http://" + f.objects.address,
 	}
 }
 
@@ -102,7 +114,7 @@ func (f *Fixture) Close() error {
 	if f.control != nil {
 		err = f.control.Close()
 	}
-	for _, s := range []*site{f.main, f.ping, f.recovering, f.restarting} {
+	for _, s := range []*site{f.main, f.ping, f.recovering, f.msgpack, f.objects, f.restarting} {
 		if s != nil { // Start may have failed half-way
 			err = errors.Join(err, s.stop())
 		}

@@ -2,7 +2,6 @@ package sio
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -19,6 +18,15 @@ type Args struct {
 	// Attachments are the binary values of the packet. In a packet without any, an
 	// object that looks like a placeholder is just an object.
 	Attachments [][]byte
+
+	reading *reading // nil: as the protocol's text and the built-in codec have it
+}
+
+func (a Args) marker() string {
+	if a.reading == nil || a.reading.marker == "" {
+		return defaultMarker
+	}
+	return a.reading.marker
 }
 
 // Len returns the number of arguments.
@@ -36,6 +44,9 @@ func (a Args) Len() int { return len(a.Raw) }
 //
 // A json.RawMessage gets the JSON as it came, placeholders included.
 //
+// If Packet.Args has been given another codec, that decodes the arguments without placeholders, by its own
+// rules.
+//
 // Errors name the argument, counted from 1 as a reader of the event's code would. A
 // panic of an UnmarshalJSON method is not recovered.
 func (a Args) Decode(i int, v any) error {
@@ -47,10 +58,19 @@ func (a Args) Decode(i int, v any) error {
 		*p = slices.Clone(raw)
 		return nil
 	}
-	if err := decode(raw, v, a.Attachments, readOptions); err != nil {
+	if err := a.decode(raw, v); err != nil {
 		return fmt.Errorf("sio: argument %d: %w", i+1, err)
 	}
 	return nil
+}
+
+func (a Args) decode(raw json.RawMessage, v any) error {
+	if a.reading != nil && a.reading.codec != nil {
+		if done, err := a.unmarshal(raw, v); done || err != nil {
+			return err
+		}
+	}
+	return decode(raw, v, reader{a.Attachments, a.marker()}, readOptions)
 }
 
 // DecodeExact decodes raw into the value that v points to with field names matched by
@@ -62,7 +82,7 @@ func DecodeExact(raw []byte, v any) error {
 	if len(raw) == 0 {
 		return nil
 	}
-	if err := decode(raw, v, nil, exactOptions); err != nil {
+	if err := decode(raw, v, reader{}, exactOptions); err != nil {
 		return fmt.Errorf("sio: %w", err)
 	}
 	return nil
@@ -89,19 +109,19 @@ func newReadOptions(base jsonv2.Options) optionSet {
 	}
 }
 
-func decode(raw []byte, v any, attachments [][]byte, opts optionSet) error {
+func decode(raw []byte, v any, from reader, opts optionSet) error {
 	t := reflect.TypeOf(v)
 	if t == nil || t.Kind() != reflect.Pointer || reflect.ValueOf(v).IsNil() {
-		return errors.New("the target of decoding must be a pointer that is not nil")
+		return errTarget
 	}
 	use := opts.plain
 	s := shapeOf(t.Elem())
 	switch {
 	case s&^needsEngine == 0:
-	case len(attachments) > 0:
+	case len(from.attachments) > 0:
 		// The functions carry the packet's attachments, so they are made for it. Only
 		// packets with attachments pay for that.
-		r := &reader{attachments: attachments}
+		r := &reader{from.attachments, from.marker}
 		use = jsonv2.JoinOptions(opts.source, jsonv2.WithUnmarshalers(r.unmarshalers(s&(holdsOthers|isBytes) != 0)))
 	default:
 		use = opts.exact

@@ -20,11 +20,15 @@ type Decoder struct {
 	from    Side
 }
 
-// partial is a binary packet whose attachments have not all arrived.
+// partial is a binary packet whose attachments have not all arrived, or the decoder of a Parser,
+// which keeps its own.
 type partial struct {
 	packet Packet
 	want   int   // attachments that the header announced
 	bytes  int64 // received so far
+
+	custom  PacketDecoder // nil without a Parser
+	halfway bool          // custom waits for more messages
 }
 
 // NewDecoder returns a decoder for the packets that the given side sends. Nil limits
@@ -36,7 +40,7 @@ func NewDecoder(from Side, limits *Limits) Decoder {
 
 var (
 	// ErrUnexpectedBinary means that a binary message arrived that no packet announced.
-	ErrUnexpectedBinary = errors.New("sio: binary message without a packet that announces attachments")
+	ErrUnexpectedBinary = errors.New("sio: binary message without a packet that announces attachments; a client with a binary parser, such as socket.io-msgpack-parser, needs a server with the same parser")
 	// ErrUnexpectedText means that a text message arrived while attachments were due.
 	ErrUnexpectedText = errors.New("sio: text message while the attachments of a packet were due")
 )
@@ -50,6 +54,9 @@ var (
 // name one of the announced attachments.
 func (d *Decoder) Text(msg []byte) (p Packet, complete bool, err error) {
 	if d.pending != nil {
+		if d.pending.custom != nil {
+			return d.parsed(d.pending.custom.Text(msg))
+		}
 		d.pending = nil
 		return Packet{}, false, ErrUnexpectedText
 	}
@@ -78,6 +85,9 @@ func (d *Decoder) Binary(msg []byte) (p Packet, complete bool, err error) {
 	if part == nil {
 		return Packet{}, false, ErrUnexpectedBinary
 	}
+	if part.custom != nil {
+		return d.parsed(part.custom.Binary(msg))
+	}
 	if part.bytes += int64(len(msg)); part.bytes > d.limits.attachmentBytes() {
 		d.pending = nil
 		return Packet{}, false, fmt.Errorf("sio: the attachments of one packet exceed %d bytes: raise Limits.AttachmentBytes or send less at once", d.limits.attachmentBytes())
@@ -99,10 +109,16 @@ func (d *Decoder) Binary(msg []byte) (p Packet, complete bool, err error) {
 
 // Pending reports whether a packet is half received. A server should bound how long
 // that lasts.
-func (d *Decoder) Pending() bool { return d.pending != nil }
+func (d *Decoder) Pending() bool {
+	return d.pending != nil && (d.pending.custom == nil || d.pending.halfway)
+}
 
-// Reset drops a half-received packet.
-func (d *Decoder) Reset() { d.pending = nil }
+// Reset drops a half-received packet. With a Parser it does nothing: close the connection instead.
+func (d *Decoder) Reset() {
+	if d.pending != nil && d.pending.custom == nil {
+		d.pending = nil
+	}
+}
 
 // checkPayload applies the rules that depend on the packet's type.
 func (d *Decoder) checkPayload(p Packet) error {

@@ -27,14 +27,8 @@ import (
 // more than 10,000 levels), or if there are more than DefaultAttachments attachments,
 // for which peers with the default limit would close the connection.
 func AppendEvent(dst []byte, ns string, id int64, event string, args []any) (out []byte, attachments [][]byte, err error) {
-	if Reserved(event) {
-		return dst, nil, fmt.Errorf("sio: event name %q is reserved: peers would refuse it, choose another", event)
-	}
-	out, attachments, err = appendArgs(dst, Event, ns, id, &event, args)
-	if err != nil {
-		return dst, nil, describe(err, fmt.Sprintf("event %q", event))
-	}
-	return out, attachments, nil
+	f, err := standard.Event(dst, ns, id, event, args)
+	return f.Data, f.Attachments, err
 }
 
 // AppendWithID appends a packet that AppendEvent made without an id, now with this one, which must
@@ -55,14 +49,8 @@ func AppendWithID(dst, packet []byte, id int64) []byte {
 // AppendAck appends an Ack to the event that carried id. The arguments are encoded, and
 // errors reported, as by AppendEvent.
 func AppendAck(dst []byte, ns string, id int64, args []any) (out []byte, attachments [][]byte, err error) {
-	if id < 0 {
-		return dst, nil, fmt.Errorf("sio: an ack needs the id of its event, got %d", id)
-	}
-	out, attachments, err = appendArgs(dst, Ack, ns, id, nil, args)
-	if err != nil {
-		return dst, nil, describe(err, "an ack")
-	}
-	return out, attachments, nil
+	f, err := standard.Ack(dst, ns, id, args)
+	return f.Data, f.Attachments, err
 }
 
 // AppendConnect appends a Connect. Data is the client's auth payload or the server's
@@ -72,11 +60,18 @@ func AppendConnect(dst []byte, ns string, data any) ([]byte, error) {
 	if err != nil || data == nil {
 		return out, err
 	}
-	start := len(out)
-	if out, err = appendOne(out, data); err != nil {
+	if out, err = appendConnectData(out, data); err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+func appendConnectData(dst []byte, data any) ([]byte, error) {
+	out, err := appendOne(dst, data)
+	if err != nil {
 		return dst, fmt.Errorf("sio: the payload of CONNECT: %w", err)
 	}
-	if out[start] != '{' {
+	if out[len(dst)] != '{' {
 		return dst, fmt.Errorf("sio: the payload of CONNECT must be a JSON object, such as a struct or a map, not a %T", data)
 	}
 	return out, nil
@@ -90,7 +85,14 @@ func AppendConnectError(dst []byte, ns, message string, data any) ([]byte, error
 	if err != nil {
 		return dst, err
 	}
-	out = append(out, `{"message":`...)
+	if out, err = appendRefusal(out, message, data); err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+func appendRefusal(dst []byte, message string, data any) (out []byte, err error) {
+	out = append(dst, `{"message":`...)
 	out = appendString(out, message)
 	if data != nil {
 		out = append(out, `,"data":`...)
@@ -133,27 +135,16 @@ func appendHeader(dst []byte, t Type, ns string, id int64) ([]byte, error) {
 }
 
 // appendArgs appends an Event (with a name) or an Ack (without).
-func appendArgs(dst []byte, t Type, ns string, id int64, name *string, args []any) ([]byte, [][]byte, error) {
+func (e *Encoder) appendArgs(dst []byte, t Type, ns string, id int64, name *string, args []any) ([]byte, [][]byte, error) {
 	start := len(dst)
 	out, err := appendHeader(dst, t, ns, id)
 	if err != nil {
 		return dst, nil, err
 	}
-	out = append(out, '[')
-	if name != nil {
-		out = appendString(out, *name)
+	out, attachments, err := e.appendPayload(out, name, args, e.attachments(), defaultMarker)
+	if err != nil {
+		return dst, nil, err
 	}
-	var attachments [][]byte
-	if len(args) > 0 {
-		w := writers.Get().(*writer)
-		before := len(out)
-		if out, err = w.appendValues(out, args, name == nil); err != nil {
-			return dst, nil, err // and the writer is dropped
-		}
-		attachments = w.attachments
-		w.release(len(out) - before)
-	}
-	out = append(out, ']')
 	if n := len(attachments); n > 0 {
 		// How many there are is known only now, and belongs after the type.
 		out[start] += byte(BinaryEvent - Event)
@@ -162,10 +153,32 @@ func appendArgs(dst []byte, t Type, ns string, id int64, name *string, args []an
 	return out, attachments, nil
 }
 
+// appendPayload appends the array of an event's name, if it has one, and of the arguments.
+func (e *Encoder) appendPayload(dst []byte, name *string, args []any, limit int, marker string) ([]byte, [][]byte, error) {
+	out := append(dst, '[')
+	if name != nil {
+		out = appendString(out, *name)
+	}
+	var attachments [][]byte
+	if len(args) > 0 {
+		w := writers.Get().(*writer)
+		w.limit, w.marker = limit, marker
+		before := len(out)
+		var err error
+		if out, err = w.appendValues(out, args, name == nil, e.JSON); err != nil {
+			return dst, nil, err // and the writer is dropped
+		}
+		attachments = w.attachments
+		w.release(len(out) - before)
+	}
+	return append(out, ']'), attachments, nil
+}
+
 // appendOne appends a value that cannot have attachments.
 func appendOne(dst []byte, v any) ([]byte, error) {
 	w := writers.Get().(*writer)
-	out, err := w.appendValues(dst, []any{v}, true)
+	w.limit, w.marker = DefaultAttachments, defaultMarker
+	out, err := w.appendValues(dst, []any{v}, true, nil)
 	if err != nil {
 		return dst, err
 	}

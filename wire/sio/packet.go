@@ -1,6 +1,7 @@
 package sio
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -48,6 +49,19 @@ type Packet struct {
 	// Attachments are the binary values in the order of their placeholder numbers.
 	// They are copies that nobody else holds.
 	Attachments [][]byte
+	// Marker is the name of the member that makes an object in Data a placeholder, in place of
+	// "_placeholder". It is "" but for packets of a Parser in which the application's own data holds an object
+	// with that member beside real attachments; in the protocol's text the two cannot be told apart.
+	Marker string
+}
+
+// Args returns the arguments that raw holds, which ParseEvent or ParseArgs has made of p.Data.
+func (p Packet) Args(raw []json.RawMessage, codec JSON) Args {
+	a := Args{Raw: raw, Attachments: p.Attachments}
+	if codec != nil || p.Marker != "" {
+		a.reading = &reading{codec, p.Marker}
+	}
+	return a
 }
 
 // Side says who sent the packets that a Decoder reads.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -12,7 +14,10 @@ import (
 // A placeholder is the object {"_placeholder":true,"num":n}, which stands in the JSON of
 // a binary packet where its attachment n was. As in the reference implementation, what
 // makes it one is _placeholder being true; other members do not matter, and of members
-// with the same name the last one counts.
+// with the same name the last one counts. In packets of a Parser another member may take the place of
+// _placeholder: see Packet.Marker.
+
+const defaultMarker = "_placeholder"
 
 // members is what has been read of an object that may be a placeholder.
 type members struct {
@@ -26,14 +31,15 @@ type members struct {
 // else, which only counts as a wrong value.
 func (m *members) note(val jsontext.Value) {
 	switch m.name {
-	case "_placeholder":
-		m.placeholder = string(val) == "true"
+	case "":
 	case "num":
 		m.hasNum = false
 		if val.Kind() == '0' {
 			f, err := strconv.ParseFloat(string(val), 64)
 			m.num, m.hasNum = f, err == nil
 		}
+	default:
+		m.placeholder = string(val) == "true"
 	}
 	m.name = ""
 }
@@ -62,8 +68,49 @@ func checkPlaceholders(data []byte, attachments, maxDepth int) error {
 	if err != nil {
 		return fmt.Errorf("sio: the payload of a binary packet: %w", err)
 	}
+	if _, err = findPlaceholders(data, attachments, defaultMarker); err != nil {
+		return fmt.Errorf("sio: binary packet: %w", err)
+	}
+	return nil
+}
+
+// A Placeholder is where an attachment belongs in the payload of a packet: Data[Start:End] stands for
+// Attachments[Num].
+type Placeholder struct{ Start, End, Num int }
+
+// Placeholders returns the placeholders in p.Data in the order in which they stand there, without those that are
+// inside another one. It is for parsers that write binary values into their message. A packet without
+// attachments has none.
+func (p Packet) Placeholders() ([]Placeholder, error) {
+	if len(p.Attachments) == 0 || p.Data == nil {
+		return nil, nil
+	}
+	marker := p.Marker
+	if marker == "" {
+		marker = defaultMarker
+	}
+	found, err := findPlaceholders(p.Data, len(p.Attachments), marker)
+	if err != nil {
+		return nil, fmt.Errorf("sio: %w", err)
+	}
+	slices.SortFunc(found, func(a, b Placeholder) int { return a.Start - b.Start })
+	end := 0
+	return slices.DeleteFunc(found, func(p Placeholder) bool {
+		inside := p.Start < end
+		end = max(end, p.End)
+		return inside
+	}), nil
+}
+
+// findPlaceholders returns the placeholders in one JSON value in the order of their ends. It is an error if
+// one does not name an attachment.
+func findPlaceholders(data []byte, attachments int, marker string) (found []Placeholder, err error) {
+	type object struct {
+		members
+		start int
+	}
 	dec := jsontext.NewDecoder(bytes.NewReader(data), lenient...)
-	var open []members // one for each open array or object
+	var open []object // and arrays
 	for {
 		depth := dec.StackDepth()
 		kind, length := dec.StackIndex(depth)
@@ -73,60 +120,88 @@ func checkPlaceholders(data []byte, attachments, maxDepth int) error {
 			if depth > 0 && open[depth-1].name != "" {
 				open[depth-1].note(nil)
 			}
-			open = append(open, members{})
 			_, err = dec.ReadToken()
+			open = append(open, object{start: int(dec.InputOffset()) - 1})
 		case '}', ']':
 			last := open[depth-1]
 			open = open[:depth-1]
-			if next == '}' && last.placeholder {
-				if _, err := last.index(attachments); err != nil {
-					return fmt.Errorf("sio: binary packet: %w", err)
+			if _, err = dec.ReadToken(); next == '}' && last.placeholder {
+				n, err := last.index(attachments)
+				if err != nil {
+					return nil, err
 				}
+				found = append(found, Placeholder{last.start, int(dec.InputOffset()), n})
 			}
-			_, err = dec.ReadToken()
 		default:
 			var val jsontext.Value
 			if val, err = dec.ReadValue(); err != nil {
 				break
 			}
 			if inName {
-				open[depth-1].name = memberName(val)
+				open[depth-1].name = memberName(val, marker)
 			} else if depth > 0 && open[depth-1].name != "" {
 				open[depth-1].note(val)
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("sio: the payload of a binary packet: %w", err)
+			return nil, err
 		}
 		if dec.StackDepth() == 0 {
-			return nil
+			return found, nil
 		}
 	}
 }
 
 // memberName returns the name in the JSON string val if a placeholder has such a member.
-func memberName(val jsontext.Value) string {
-	switch string(val) {
-	case `"_placeholder"`:
-		return "_placeholder"
-	case `"num"`:
-		return "num"
+func memberName(val jsontext.Value, marker string) string {
+	name := val[1 : len(val)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name, _ = jsontext.AppendUnquote(nil, val)
 	}
-	if bytes.IndexByte(val, '\\') < 0 {
-		return ""
-	}
-	switch name, _ := jsontext.AppendUnquote(nil, val); string(name) {
-	case "_placeholder":
-		return "_placeholder"
+	switch string(name) {
+	case marker:
+		return marker
 	case "num":
 		return "num"
 	}
 	return ""
 }
 
+// freshMarker returns a member name that no object in data has.
+func freshMarker(data []byte) (string, error) {
+	taken := map[string]bool{}
+	dec := jsontext.NewDecoder(bytes.NewReader(data), lenient...)
+	for {
+		depth := dec.StackDepth()
+		kind, length := dec.StackIndex(depth)
+		tok, err := dec.ReadToken()
+		if err != nil {
+			return "", err
+		}
+		if kind == '{' && length%2 == 0 && tok.Kind() == '"' {
+			if name := tok.String(); strings.HasPrefix(name, defaultMarker) {
+				taken[name] = true
+			}
+		}
+		if dec.StackDepth() == 0 {
+			return Marker(taken), nil
+		}
+	}
+}
+
+// Marker returns a name for Packet.Marker that is not among taken, which are the members of an
+// application's objects that begin with "_placeholder". It is for the decoders of parsers.
+func Marker(taken map[string]bool) string {
+	for n := 2; ; n++ {
+		if name := defaultMarker + strconv.Itoa(n); !taken[name] {
+			return name
+		}
+	}
+}
+
 // readPlaceholder reads one JSON object. If it is a placeholder, ok is true and n is the
 // attachment that it names.
-func readPlaceholder(object jsontext.Value, attachments int) (n int, ok bool, err error) {
+func readPlaceholder(object jsontext.Value, attachments int, marker string) (n int, ok bool, err error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(object), lenient...)
 	if _, err := dec.ReadToken(); err != nil {
 		return 0, false, err
@@ -137,7 +212,7 @@ func readPlaceholder(object jsontext.Value, attachments int) (n int, ok bool, er
 		if err != nil {
 			return 0, false, err
 		}
-		m.name = memberName(name)
+		m.name = memberName(name, marker)
 		val, err := dec.ReadValue()
 		if err != nil {
 			return 0, false, err

@@ -17,6 +17,7 @@ import (
 // need more than encoding/json gives.
 type reader struct {
 	attachments [][]byte
+	marker      string // of placeholders, if there are attachments
 }
 
 func (r *reader) unmarshalers(others bool) *jsonv2.Unmarshalers {
@@ -109,7 +110,7 @@ func (r *reader) object(dec *jsontext.Decoder) (any, error) {
 			return nil, err
 		}
 	}
-	if len(r.attachments) == 0 || object["_placeholder"] != true {
+	if len(r.attachments) == 0 || object[r.marker] != true {
 		return object, nil
 	}
 	m := members{placeholder: true}
@@ -165,7 +166,7 @@ func (r *reader) attachment(dec *jsontext.Decoder) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, ok, err := readPlaceholder(raw, len(r.attachments))
+	n, ok, err := readPlaceholder(raw, len(r.attachments), r.marker)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"sync"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -47,10 +48,11 @@ var (
 
 	marshalerTo = reflect.TypeFor[jsonv2.MarshalerTo]()
 
-	ownForms = []reflect.Type{
-		reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler](), marshalerTo,
+	writtenForms = []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler](), marshalerTo}
+	readForms    = []reflect.Type{
 		reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](), reflect.TypeFor[jsonv2.UnmarshalerFrom](),
 	}
+	ownForms = append(slices.Clip(writtenForms), readForms...)
 )
 
 // hasOwnForm reports whether t, or a pointer to it, has a method that writes or reads its JSON.

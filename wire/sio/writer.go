@@ -23,6 +23,8 @@ import (
 type writer struct {
 	out         []byte   // what the encoders have written
 	attachments [][]byte // in placeholder order
+	limit       int      // of attachments
+	marker      string   // of placeholders
 
 	// Which one encodes a value depends on the shape of its type. For most structs
 	// encoding/json itself will do, and it is the fastest.
@@ -72,14 +74,14 @@ func (w *writer) release(written int) {
 // appendValues appends the values with a comma before each, and the first comma left
 // out if first is set. After an error the writer must not be used again, since its encoders
 // stand in the middle of a value. The error is an argumentError.
-func (w *writer) appendValues(dst []byte, values []any, first bool) ([]byte, error) {
+func (w *writer) appendValues(dst []byte, values []any, first bool, codec JSON) ([]byte, error) {
 	w.out = dst
 	for i, v := range values {
 		if !first {
 			w.out = append(w.out, ',')
 		}
 		first = false
-		if err := w.top(v); err != nil {
+		if err := w.argument(v, codec); err != nil {
 			return dst, argumentError{index: i, err: err}
 		}
 	}
@@ -95,7 +97,18 @@ type argumentError struct {
 func (e argumentError) Error() string { return e.err.Error() }
 func (e argumentError) Unwrap() error { return e.err }
 
-// top encodes one argument.
+// argument encodes one argument with codec, if there is one and it can.
+func (w *writer) argument(v any, codec JSON) error {
+	if codec == nil {
+		return w.top(v)
+	}
+	if _, raw := v.(json.RawMessage); raw || holdsBinary(reflect.ValueOf(v), 0) {
+		return w.top(v)
+	}
+	return w.marshal(codec, v)
+}
+
+// top encodes one argument with the built-in codec.
 func (w *writer) top(v any) error {
 	switch v := v.(type) {
 	case nil:
@@ -231,11 +244,13 @@ func (w *writer) bytes(enc *jsontext.Encoder, v []byte) error {
 	if v == nil {
 		return enc.WriteToken(jsontext.Null)
 	}
-	if len(w.attachments) == DefaultAttachments {
-		return fmt.Errorf("the packet has more than %d binary attachments; peers with the default limit would close the connection: send fewer at once, or join them into one", DefaultAttachments)
+	if len(w.attachments) == w.limit {
+		return fmt.Errorf("the packet has more than %d binary attachments, and peers with that limit would close the connection: send fewer at once, join them into one, or raise the limit on both sides", w.limit)
 	}
-	placeholder := append(enc.AvailableBuffer(), `{"_placeholder":true,"num":`...)
-	placeholder = append(placeholder, '0'+byte(len(w.attachments)), '}')
+	placeholder := append(enc.AvailableBuffer(), `{"`...)
+	placeholder = append(placeholder, w.marker...)
+	placeholder = append(placeholder, `":true,"num":`...)
+	placeholder = append(strconv.AppendInt(placeholder, int64(len(w.attachments)), 10), '}')
 	w.attachments = append(w.attachments, v)
 	return enc.WriteValue(placeholder)
 }

@@ -13,6 +13,8 @@ export const fixture = {
   recoveryURL: required("SIOKIT_RECOVERY_URL"), // connection state recovery
   restartURL: required("SIOKIT_RESTART_URL"), // stopped and started through controlURL
   controlURL: required("SIOKIT_CONTROL_URL"), // POST /stop, /start
+  msgpackURL: required("SIOKIT_MSGPACK_URL"), // parser: socket.io-msgpack-parser
+  objectsURL: required("SIOKIT_OBJECTS_URL"), // parser: objects.mjs
 };
 
 function required(name) {

@@ -5,6 +5,8 @@
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Server } from "socket.io";
+import msgpack from "socket.io-msgpack-parser";
+import * as objects from "./objects.mjs";
 
 function contract(io) {
   for (const name of ["/", "/second"]) events(io.of(name));
@@ -144,6 +146,8 @@ async function serve(port, options = {}) {
 const main = await serve(0);
 const ping = await serve(0, { pingInterval: 300, pingTimeout: 600 });
 const recovering = await serve(0, { connectionStateRecovery: {} });
+const packed = await serve(0, { parser: msgpack });
+const written = await serve(0, { parser: objects });
 let restarting = await serve(0);
 const { port } = restarting;
 
@@ -162,6 +166,8 @@ console.log(
     SIOKIT_RECOVERY_URL: at(recovering.port),
     SIOKIT_RESTART_URL: at(port),
     SIOKIT_CONTROL_URL: at(control.address().port),
+    SIOKIT_MSGPACK_URL: at(packed.port),
+    SIOKIT_OBJECTS_URL: at(written.port),
   }),
 );
 process.stdin.on("end", () => process.exit(0)).resume();
