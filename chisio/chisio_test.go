@@ -15,17 +15,20 @@ import (
 // Each of chi's ways to find the client's address decides what RemoteIP is.
 func TestRemoteIP(t *testing.T) {
 	for name, test := range map[string]struct {
-		mw   func(http.Handler) http.Handler
-		want string
+		mw      func(http.Handler) http.Handler
+		proxies []string // of core.Config
+		want    string
 	}{
-		"none":                     {func(next http.Handler) http.Handler { return next }, `["127.0.0.1"]`},
-		"ClientIPFromXFF":          {middleware.ClientIPFromXFF("127.0.0.1/32"), `["203.0.113.7"]`},
-		"ClientIPFromXFF, foreign": {middleware.ClientIPFromXFF("10.0.0.0/8"), `["127.0.0.1"]`},
+		"none":                     {func(next http.Handler) http.Handler { return next }, nil, `["127.0.0.1"]`},
+		"TrustedProxies":           {func(next http.Handler) http.Handler { return next }, []string{"127.0.0.1"}, `["203.0.113.7"]`},
+		"ClientIPFromXFF":          {middleware.ClientIPFromXFF("127.0.0.1/32"), nil, `["203.0.113.7"]`},
+		"ClientIPFromXFF, both":    {middleware.ClientIPFromXFF("127.0.0.1/32"), []string{"127.0.0.1", "203.0.113.0/24"}, `["203.0.113.7"]`},
+		"ClientIPFromXFF, foreign": {middleware.ClientIPFromXFF("10.0.0.0/8"), nil, `["127.0.0.1"]`},
 		//lint:ignore SA1019 deprecated, and in use
-		"RealIP": {middleware.RealIP, `["198.51.100.9"]`},
+		"RealIP": {middleware.RealIP, nil, `["198.51.100.9"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv, err := core.New(core.Config{})
+			srv, err := core.New(core.Config{TrustedProxies: test.proxies})
 			if err != nil {
 				t.Fatal(err)
 			}

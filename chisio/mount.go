@@ -24,7 +24,7 @@ func Mount(router chi.Router, path string, srv *core.Server) {
 func Handler(srv *core.Server) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isHandshake(r) {
-			r = r.WithContext(core.WithRemoteIP(snapshot(r), remoteIP(r)))
+			r = r.WithContext(handshake(r))
 		}
 		srv.ServeHTTP(w, r)
 	})

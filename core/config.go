@@ -133,7 +133,10 @@ type Config struct {
 	// networks without foreign pages, and for logins that never come from a cookie.
 	DangerouslyAllowAnyOrigin bool
 	// TrustedProxies lists addresses or CIDR ranges of reverse proxies whose X-Forwarded-Proto
-	// and X-Forwarded-Host count in the same-origin check.
+	// and X-Forwarded-Host count in the same-origin check, and whose X-Forwarded-For, or else
+	// X-Real-IP, says what Handshake.RemoteIP is; from anybody else these headers mean nothing.
+	// Where ginsio, echosio or chi's ClientIPFrom... middleware know the client's address, theirs is
+	// RemoteIP. Default none.
 	TrustedProxies []string
 
 	// Logger receives warnings and errors. Default slog.Default(). No secret is ever logged.

@@ -2,9 +2,9 @@ package core
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -14,9 +14,21 @@ type Handshake struct {
 	URL        *url.URL // with the query, except the engine's own parameters
 	Host       string
 	RemoteAddr string // host:port of the peer, which may be a proxy
-	RemoteIP   string // the client's address by the adapter's trusted-proxy rules, else that of RemoteAddr
+	RemoteIP   string // the client's address by the adapter's rules, else by Config.TrustedProxies
 	Secure     bool   // the request came over TLS to this process
 	Time       time.Time
+
+	pathValue func(name string) string // nil: the route has no parameters
+}
+
+// PathValue returns a parameter of the route that the connection was opened on: in net/http that of
+// mux.Handle("/org/{id}/socket.io/", srv), in gin and echo ":id", in chi "{id}", whose adapters copy
+// them. It is "" if there is none of that name.
+func (h *Handshake) PathValue(name string) string {
+	if h.pathValue == nil {
+		return ""
+	}
+	return h.pathValue(name)
 }
 
 // Query returns the parameters of the handshake's URL.
@@ -42,13 +54,24 @@ func WithRemoteIP(ctx context.Context, ip string) context.Context {
 	return context.WithValue(ctx, remoteIPKey{}, ip)
 }
 
-func newHandshake(r *http.Request) *Handshake {
+type pathValueKey struct{}
+
+// WithPathValues tells the server how to look up the route's parameters. Adapters of routers that do not
+// keep them in the request put it into the context of the handshake request. lookup returns "" for what
+// does not exist; it is kept as long as the connection and may be called concurrently, so it must read a
+// copy.
+func WithPathValues(ctx context.Context, lookup func(name string) string) context.Context {
+	return context.WithValue(ctx, pathValueKey{}, lookup)
+}
+
+func (s *Server) newHandshake(r *http.Request) *Handshake {
 	ip, ok := r.Context().Value(remoteIPKey{}).(string)
 	if !ok {
-		ip = r.RemoteAddr
-		if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-			ip = host
-		}
+		ip = s.engine.ClientIP(r)
+	}
+	values, ok := r.Context().Value(pathValueKey{}).(func(string) string)
+	if !ok {
+		values = pathValues(r)
 	}
 	u := *r.URL
 	q := u.Query()
@@ -64,5 +87,25 @@ func newHandshake(r *http.Request) *Handshake {
 		RemoteIP:   ip,
 		Secure:     r.TLS != nil,
 		Time:       time.Now(),
+		pathValue:  values,
 	}
+}
+
+// pathValues copies what a ServeMux found in the path, so that the request need not be kept. A request
+// cannot list its values, but the pattern names them: "{id}", "{rest...}", in chi "{id:[0-9]+}".
+func pathValues(r *http.Request) func(name string) string {
+	var values map[string]string
+	for _, part := range strings.Split(r.Pattern, "{")[1:] {
+		name := part[:max(0, strings.IndexAny(part, ":.}"))]
+		if v := r.PathValue(name); v != "" {
+			if values == nil {
+				values = make(map[string]string)
+			}
+			values[name] = v
+		}
+	}
+	if values == nil {
+		return nil
+	}
+	return func(name string) string { return values[name] }
 }

@@ -73,7 +73,7 @@ func New(cfg Config) (*Server, error) {
 
 // accept opens a connection: the hooks of Config run here, on the handshake request.
 func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver, error) {
-	c := &client{srv: s, conn: conn, handshake: newHandshake(r), decoder: sio.NewDecoder(sio.FromClient, &s.limits)}
+	c := &client{srv: s, conn: conn, handshake: s.newHandshake(r), decoder: sio.NewDecoder(sio.FromClient, &s.limits)}
 	err := protectHTTP(func() (err error) {
 		if s.cfg.Parser != nil {
 			c.decoder = sio.NewParserDecoder(s.cfg.Parser, sio.FromClient, &s.limits)

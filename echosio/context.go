@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/labstack/echo/v4"
+	"github.com/siokit/siokit/core"
 )
 
 // copied is a request's context with what Echo kept beside it.
@@ -18,8 +19,9 @@ type copied struct {
 
 type copiedKey struct{}
 
-// snapshot copies what must outlive the request. The copy is never written to.
-func snapshot(c echo.Context, keys []string) context.Context {
+// handshake is the context of a handshake request: it holds a copy, never written to, of what must outlive
+// the request, and tells the server what Echo knows about it.
+func handshake(c echo.Context, keys []string) context.Context {
 	s := &copied{
 		Context: c.Request().Context(),
 		values:  make(map[string]any, len(keys)),
@@ -29,7 +31,14 @@ func snapshot(c echo.Context, keys []string) context.Context {
 	for _, key := range keys {
 		s.values[key] = c.Get(key)
 	}
-	return s
+	return core.WithPathValues(core.WithRemoteIP(s, c.RealIP()), s.param)
+}
+
+func (c *copied) param(name string) string {
+	if i := slices.Index(c.names, name); i >= 0 && i < len(c.params) {
+		return c.params[i]
+	}
+	return ""
 }
 
 // Value finds the named keys as they were when the connection was opened, then the values of the
@@ -63,14 +72,12 @@ func Get[T any](ctx context.Context, key string) (value T, ok bool) {
 }
 
 // Param returns a parameter of the route that the connection was opened on, as c.Param did, and
-// "" if there is none. ctx is a socket handler's Context.
+// "" if there is none. ctx is a socket handler's Context, or derives from it; with the Context itself,
+// c.Handshake().PathValue(name) says the same in every framework.
 func Param(ctx context.Context, name string) string {
 	c, mounted := ctx.Value(copiedKey{}).(*copied)
 	if !mounted {
 		return ""
 	}
-	if i := slices.Index(c.names, name); i >= 0 && i < len(c.params) {
-		return c.params[i]
-	}
-	return ""
+	return c.param(name)
 }

@@ -6,8 +6,8 @@
 //
 // What Echo knows about the handshake request is copied for the socket's handlers: the values of
 // the keys named at Mount, as c.Set left them, are found by Value (and [Get]), route parameters
-// by [Param], and what c.RealIP returned is Handshake().RemoteIP. What middleware stored in the
-// request's context is found by Value as with net/http. Nothing else of an echo.Context survives
+// by Handshake().PathValue, and what c.RealIP returned is Handshake().RemoteIP. What middleware stored in
+// the request's context is found by Value as with net/http. Nothing else of an echo.Context survives
 // the handshake: Echo reuses it for the next request, which may be another user's.
 //
 // Keys are named because an echo.Context cannot list them. Session and user need no name: they

@@ -33,7 +33,7 @@ func Handler(srv *core.Server, keys ...string) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if isHandshake(r) {
-			r = r.WithContext(core.WithRemoteIP(snapshot(c, keys), c.RealIP()))
+			r = r.WithContext(handshake(c, keys))
 		}
 		srv.ServeHTTP(response{c.Response()}, r)
 		return nil

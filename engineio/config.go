@@ -69,7 +69,8 @@ type Config struct {
 	// that sends no Origin (no browser) passes.
 	Origins []string
 	// TrustedProxies lists the addresses or CIDR ranges of reverse proxies whose
-	// X-Forwarded-Proto and X-Forwarded-Host are believed in the same-origin check.
+	// X-Forwarded-Proto and X-Forwarded-Host are believed in the same-origin check, and whose
+	// X-Forwarded-For and X-Real-IP by Server.ClientIP.
 	TrustedProxies []string
 
 	// Logger receives warnings. Default slog.Default(). Session ids are never logged.

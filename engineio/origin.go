@@ -168,7 +168,10 @@ func (p *originPolicy) trusted(remote string) bool {
 	if err != nil {
 		return false
 	}
-	addr = addr.Unmap()
+	return p.trusts(addr.Unmap())
+}
+
+func (p *originPolicy) trusts(addr netip.Addr) bool {
 	return slices.ContainsFunc(p.proxies, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gin-gonic/gin"
+	"github.com/siokit/siokit/core"
 )
 
 // copied is a request's context with what gin kept beside it.
@@ -15,10 +16,12 @@ type copied struct {
 
 type paramsKey struct{}
 
-// snapshot copies what must outlive the request. The copy is never written to.
-func snapshot(c *gin.Context) context.Context {
+// handshake is the context of a handshake request: it holds a copy, never written to, of what must outlive
+// the request, and tells the server what gin knows about it.
+func handshake(c *gin.Context) context.Context {
 	dup := c.Copy()
-	return copied{Context: c.Request.Context(), keys: dup.Keys, params: dup.Params}
+	ctx := core.WithRemoteIP(copied{Context: c.Request.Context(), keys: dup.Keys, params: dup.Params}, c.ClientIP())
+	return core.WithPathValues(ctx, dup.Params.ByName)
 }
 
 // Value finds gin's keys as they were when the connection was opened, then the values of the
@@ -43,7 +46,8 @@ func Get[T any](ctx context.Context, key string) (value T, ok bool) {
 }
 
 // Param returns a parameter of the route that the connection was opened on, as c.Param did, and
-// "" if there is none. ctx is a socket handler's Context.
+// "" if there is none. ctx is a socket handler's Context, or derives from it; with the Context itself,
+// c.Handshake().PathValue(name) says the same in every framework.
 func Param(ctx context.Context, name string) string {
 	params, _ := ctx.Value(paramsKey{}).(gin.Params)
 	return params.ByName(name)

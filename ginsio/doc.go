@@ -5,7 +5,7 @@
 //	ginsio.Mount(router, "/socket.io/", srv)
 //
 // What gin knows about the handshake request is copied for the socket's handlers: keys set with
-// c.Set are found by Value (and [Get]), route parameters by [Param], and the client's address by
-// gin's trusted-proxy rules is Handshake().RemoteIP. Nothing else of a *gin.Context survives the
+// c.Set are found by Value (and [Get]), route parameters by Handshake().PathValue, and the client's
+// address by gin's trusted-proxy rules is Handshake().RemoteIP. Nothing else of a *gin.Context survives the
 // handshake: gin reuses it for the next request, which may be another user's.
 package ginsio

@@ -27,7 +27,7 @@ func Handler(srv *core.Server) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
 		if isHandshake(r) {
-			r = r.WithContext(core.WithRemoteIP(snapshot(c), c.ClientIP()))
+			r = r.WithContext(handshake(c))
 		}
 		srv.ServeHTTP(c.Writer, r)
 	}

@@ -11,8 +11,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
-	"net/netip"
-	"strings"
 
 	"github.com/siokit/siokit/core"
 	"github.com/siokit/siokit/examples/login/app"
@@ -61,7 +59,7 @@ func routes(a *app.App) http.Handler {
 		id, _ := c.Value(requestIDKey{}).(string) // of the request that opened the connection
 		return id, nil
 	})
-	return app.Guard(requestID(clientAddress(a.Users.Middleware(mux))))
+	return app.Guard(requestID(a.Users.Middleware(mux)))
 }
 
 type requestIDKey struct{}
@@ -75,20 +73,5 @@ func requestID(next http.Handler) http.Handler {
 		}
 		w.Header().Set("X-Request-Id", id)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id)))
-	})
-}
-
-// clientAddress believes a proxy on this machine about who its client is. Others are believed nothing: anybody can
-// send the header.
-func clientAddress(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && peer.Addr().Unmap().IsLoopback() {
-			hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-			// The last one is what the proxy saw itself; those before it are what it was told.
-			if client, err := netip.ParseAddr(strings.TrimSpace(hops[len(hops)-1])); err == nil {
-				r = r.WithContext(core.WithRemoteIP(r.Context(), client.String()))
-			}
-		}
-		next.ServeHTTP(w, r)
 	})
 }

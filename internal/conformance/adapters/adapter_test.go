@@ -24,11 +24,12 @@ type router interface {
 	mount(path string, srv *core.Server, keys ...string) // what is tested
 	post(path string, h func(ctx context.Context, w http.ResponseWriter, r *http.Request))
 
-	get(ctx context.Context, key string) string // in a socket handler, what set stored
-	param(ctx context.Context, name string) string
+	get(ctx context.Context, key string) string    // in a socket handler, what set stored
+	param(ctx context.Context, name string) string // the adapter's function beside Handshake.PathValue
 }
 
-// frameworks lists everything that the suite runs on. trust says whether X-Forwarded-For of loopback peers counts.
+// frameworks lists everything that the suite runs on. trust says whether X-Forwarded-For of loopback peers
+// counts by the framework's own rule, if it has one.
 var frameworks = []struct {
 	name string
 	new  func(trust bool) router

@@ -2,9 +2,7 @@ package adapters_test
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -18,25 +16,8 @@ type netHTTP struct {
 	around []func(http.Handler) http.Handler // outermost first
 }
 
-func newNetHTTP(trust bool) router {
-	n := &netHTTP{mux: http.NewServeMux()}
-	if trust {
-		n.use(forwarded)
-	}
-	return n
-}
-
-// forwarded is a trusted-proxy rule such as an application without a framework writes it.
-func forwarded(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		hops := strings.Split(r.Header.Get("X-Forwarded-For"), ",")
-		if last := strings.TrimSpace(hops[len(hops)-1]); last != "" && net.ParseIP(host).IsLoopback() {
-			r = r.WithContext(core.WithRemoteIP(r.Context(), last))
-		}
-		next.ServeHTTP(w, r)
-	})
-}
+// newNetHTTP has no rule of its own for addresses: core.Config.TrustedProxies is the rule.
+func newNetHTTP(bool) router { return &netHTTP{mux: http.NewServeMux()} }
 
 func (n *netHTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) { n.mux.ServeHTTP(w, r) }
 
@@ -63,18 +44,11 @@ func (n *netHTTP) sub(prefix string) router {
 	return &netHTTP{mux: inner}
 }
 
-var wildcard = regexp.MustCompile(`\{(\w+)\}`)
-
-// mount registers both patterns, because ServeMux redirects what lacks the last slash. What the path says is in
-// the request, so an application that wants it in socket handlers puts it into the context.
+// mount registers both patterns, because ServeMux redirects what lacks the last slash.
 func (n *netHTTP) mount(path string, srv *core.Server, _ ...string) {
 	base := n.prefix + strings.TrimSuffix(path, "/")
-	var h http.Handler = srv
-	for _, name := range wildcard.FindAllStringSubmatch(base, -1) {
-		h = setting("param "+name[1], func(r *http.Request) string { return r.PathValue(name[1]) })(h)
-	}
-	n.mux.Handle(base, n.wrap(h))
-	n.mux.Handle(base+"/", n.wrap(h))
+	n.mux.Handle(base, n.wrap(srv))
+	n.mux.Handle(base+"/", n.wrap(srv))
 }
 
 func (n *netHTTP) post(path string, h func(context.Context, http.ResponseWriter, *http.Request)) {
@@ -88,4 +62,7 @@ func (*netHTTP) get(ctx context.Context, key string) string {
 	return v
 }
 
-func (n *netHTTP) param(ctx context.Context, name string) string { return n.get(ctx, "param "+name) }
+func (*netHTTP) param(ctx context.Context, name string) string {
+	c, _ := core.From(ctx)
+	return c.Handshake().PathValue(name)
+}

@@ -13,7 +13,11 @@ import (
 func whoServer(t *testing.T, r router, cfg core.Config) *core.Server {
 	srv, _ := newServer(t, cfg)
 	core.OnCall(srv, "who", func(c *core.Context, _ core.None) (string, error) {
-		return r.get(c, "user") + " in " + r.param(c, "room"), nil
+		room := c.Handshake().PathValue("room")
+		if other := r.param(c, "room"); other != room { // the adapter's own function
+			return "", fmt.Errorf("room is %q and %q", room, other)
+		}
+		return r.get(c, "user") + " in " + room, nil
 	})
 	return srv
 }
@@ -96,20 +100,52 @@ func TestLookalikeOfTheSessionID(t *testing.T) {
 	})
 }
 
-func TestRemoteIPFollowsTheFrameworksRules(t *testing.T) {
-	everywhere(t, func(t *testing.T, newRouter func(bool) router) {
-		for trust, want := range map[bool]string{false: "127.0.0.1", true: "203.0.113.7"} {
-			r := newRouter(trust)
-			s := serve(t, r)
-			srv, _ := newServer(t, core.Config{})
-			core.OnCall(srv, "ip", func(c *core.Context, _ core.None) (string, error) { return c.Handshake().RemoteIP, nil })
-			r.mount("/socket.io/", srv)
-			for _, transport := range transports {
-				// What a client claims comes first; what the proxy saw is last.
-				s.dial(transport, "/socket.io/", header("X-Forwarded-For", "198.51.100.9, 203.0.113.7")).wantCall(want, "ip")
-			}
+func TestPathValues(t *testing.T) {
+	each(t, func(t *testing.T, r router, transport string) {
+		s := serve(t, r)
+		srv, _ := newServer(t, core.Config{})
+		core.OnCall(srv, "path", func(c *core.Context, name string) (string, error) { return c.Handshake().PathValue(name), nil })
+		r.group("/orgs/{org}").mount("/{room}/socket.io/", srv)
+		r.mount("/socket.io/", srv)
+		p := s.dial(transport, "/orgs/7/the%20lobby/socket.io/", nil)
+		for name, want := range map[string]string{"org": "7", "room": "the lobby", "Room": "", "other": "", "": ""} {
+			p.wantCall(want, "path", name)
 		}
+		s.dial(transport, "/socket.io/", nil).wantCall("", "path", "org")
 	})
+}
+
+// Frameworks that have a rule for the client's address decide; else core.Config.TrustedProxies does.
+func TestRemoteIP(t *testing.T) {
+	const peer, client, claimed = "127.0.0.1", "203.0.113.7", "198.51.100.9"
+	for _, f := range frameworks {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			ownRule := f.name == "gin" || f.name == "echo"
+			for _, test := range []struct {
+				trust   bool     // by the framework
+				proxies []string // of core.Config
+				header  http.Header
+				want    string
+			}{
+				// What a client claims comes first; what the proxy saw is last.
+				{false, nil, header("X-Forwarded-For", claimed+", "+client), peer},
+				{false, nil, header("X-Real-Ip", claimed), peer},
+				{true, []string{peer}, header("X-Forwarded-For", claimed+", "+client), client},
+				{false, []string{"127.0.0.0/8"}, header("X-Forwarded-For", claimed+", "+client), map[bool]string{true: peer, false: client}[ownRule]},
+				{false, []string{"10.0.0.0/8"}, header("X-Forwarded-For", claimed+", "+client, "X-Real-Ip", claimed), peer},
+			} {
+				r := f.new(test.trust)
+				s := serve(t, r)
+				srv, _ := newServer(t, core.Config{TrustedProxies: test.proxies})
+				core.OnCall(srv, "ip", func(c *core.Context, _ core.None) (string, error) { return c.Handshake().RemoteIP, nil })
+				r.mount("/socket.io/", srv)
+				for _, transport := range transports {
+					s.dial(transport, "/socket.io/", test.header).wantCall(test.want, "ip")
+				}
+			}
+		})
+	}
 }
 
 func TestGroupsMiddlewareDecides(t *testing.T) {
