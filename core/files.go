@@ -30,7 +30,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.Contains(p, "//"):
 	case strings.HasSuffix(strings.TrimSuffix(p, "/"), endpoint):
-		s.engine.ServeHTTP(w, r)
+		s.engine.ServeHTTP(w, unredact(r))
 		return
 	case s.cfg.Client != nil && isClientFile(path.Base(p)) && strings.HasSuffix(path.Dir(p), endpoint):
 		s.serveClient(w, r, path.Base(p))

@@ -59,6 +59,9 @@ func (s *site) tryDial(transport, path string, header http.Header) (*peer, error
 	p := &peer{t: s.t, client: s.client, header: header, in: make(chan string, 256), settled: make(chan struct{})}
 	p.quit, p.stop = context.WithCancel(context.Background())
 	endpoint := s.url + path + "?EIO=4"
+	if strings.Contains(path, "?") { // the application's own parameters
+		endpoint = s.url + path + "&EIO=4"
+	}
 	if transport == "websocket" {
 		ws, err := p.dialWebSocket(endpoint)
 		if err != nil {
