@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt vet staticcheck test-reference fuzz soak bench setup setup-go setup-node setup-browser setup-redis summary clean
+.PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak bench setup setup-go setup-node setup-browser setup-redis summary clean
 
 RESULTS  := test-results
 FUZZTIME ?= 60s
@@ -45,6 +45,9 @@ staticcheck:
 
 test-reference: setup-node ## run the JavaScript suite against socket.io's own server, which it must pass
 	@node internal/conformance/js/against-reference.mjs
+
+matrix: setup-go setup-node ## the adapters with older releases of gin, echo and chi (minutes; not part of test)
+	@internal/conformance/matrix.sh
 
 fuzz: setup-go ## fuzz every target for FUZZTIME (default 60s) each
 	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's/:func /:/' | sort | \

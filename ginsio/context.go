@@ -10,7 +10,7 @@ import (
 // copied is a request's context with what gin kept beside it.
 type copied struct {
 	context.Context
-	keys   map[any]any
+	key    func(name string) (value any, ok bool)
 	params gin.Params
 }
 
@@ -20,7 +20,12 @@ type paramsKey struct{}
 // the request, and tells the server what gin knows about it.
 func handshake(c *gin.Context) context.Context {
 	dup := c.Copy()
-	ctx := core.WithRemoteIP(copied{Context: c.Request.Context(), keys: dup.Keys, params: dup.Params}, c.ClientIP())
+	keys := dup.Keys // until gin 1.10 a map[string]any
+	key := func(name string) (any, bool) {
+		v, ok := keys[name]
+		return v, ok
+	}
+	ctx := core.WithRemoteIP(copied{Context: c.Request.Context(), key: key, params: dup.Params}, c.ClientIP())
 	return core.WithPathValues(ctx, dup.Params.ByName)
 }
 
@@ -31,7 +36,7 @@ func (c copied) Value(key any) any {
 		return c.params
 	}
 	if name, ok := key.(string); ok {
-		if v, ok := c.keys[name]; ok {
+		if v, ok := c.key(name); ok {
 			return v
 		}
 	}
