@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -152,6 +153,32 @@ func TestLogsQuoteWhatClientsSay(t *testing.T) {
 		}
 		if strings.ContainsAny(strings.TrimSuffix(line, "\n"), "\r\n\x00\x1b") {
 			t.Errorf("control characters in %q", line)
+		}
+	}
+}
+
+// users.md row 9: behind a load balancer that does not stick, the log says what to switch on; and that a single process
+// is well.
+func TestUnknownSessionSaysTheCure(t *testing.T) {
+	logged, logger := newLog()
+	a := serve(t, core.Config{Logger: logger})
+	const sid = "c2Vzc2lvbi1vZi1hbm90aGVyLXByb2Nlc3M"
+	for i, level := range []string{"level=WARN", "level=DEBUG"} {
+		logged.take()
+		r := httptest.NewRequest(http.MethodGet, "http://example.com/socket.io/?EIO=4&transport=polling&sid="+sid, nil)
+		w := httptest.NewRecorder()
+		a.Server.ServeHTTP(w, r)
+		text := logged.take()
+		if w.Body.String() != `{"code":1,"message":"Session ID unknown"}` {
+			t.Errorf("answered %s", w.Body)
+		}
+		for _, want := range []string{level, "this process has no such session", "after a restart", "several share this address", "sticky sessions", `transports: [\"websocket\"]`} {
+			if !strings.Contains(text, want) {
+				t.Errorf("time %d: the log lacks %q: %s", i, want, text)
+			}
+		}
+		if strings.Contains(text, sid) {
+			t.Errorf("the log holds the session id: %s", text)
 		}
 	}
 }

@@ -41,7 +41,9 @@ func unknownTransport(cause string) *Error {
 
 func unknownSession() *Error {
 	return &Error{http.StatusBadRequest, CodeUnknownSession, "Session ID unknown",
-		"no such session on this node; behind a load balancer, switch on sticky sessions or use WebSocket only"}
+		"this process has no such session: it has ended, which is nothing to worry about after a restart or when a client was away, " +
+			"or another process opened it: if several share this address, switch on sticky sessions in the load balancer, " +
+			"or set transports: [\"websocket\"] in every client"}
 }
 
 func badMethod() *Error {
