@@ -86,6 +86,9 @@ type Config struct {
 	CallTimeout time.Duration
 	// AttachmentTimeout is how long the binary attachments of one packet may take. Default 30 s.
 	AttachmentTimeout time.Duration
+	// ShutdownTimeout is how long Run waits, once its ctx has ended, for handlers, background tasks, queued
+	// messages and HTTP requests. Default 10 s. Shutdown itself is bounded by its own ctx.
+	ShutdownTimeout time.Duration
 	// MaxNamespaces is how many namespaces one connection may join. Default 100.
 	MaxNamespaces int
 	// MaxAttachments is how many binary attachments one packet may have, in both directions. Default 10, at
@@ -181,6 +184,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	def(&cfg.ConnectTimeout, 45*time.Second)
 	def(&cfg.CallTimeout, 60*time.Second)
 	def(&cfg.AttachmentTimeout, 30*time.Second)
+	def(&cfg.ShutdownTimeout, 10*time.Second)
 	if cfg.EndedEvent == "" {
 		cfg.EndedEvent = "session ended"
 	}
@@ -219,7 +223,7 @@ func (cfg *Config) validate() error {
 	for _, f := range []struct {
 		name string
 		got  time.Duration
-	}{{"ConnectTimeout", cfg.ConnectTimeout}, {"CallTimeout", cfg.CallTimeout}, {"AttachmentTimeout", cfg.AttachmentTimeout}} {
+	}{{"ConnectTimeout", cfg.ConnectTimeout}, {"CallTimeout", cfg.CallTimeout}, {"AttachmentTimeout", cfg.AttachmentTimeout}, {"ShutdownTimeout", cfg.ShutdownTimeout}} {
 		if f.got < 0 {
 			return fmt.Errorf("core: %s must not be negative, got %s", f.name, f.got)
 		}

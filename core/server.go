@@ -34,6 +34,8 @@ type Server struct {
 	everywhere  *handlerSet // what is registered for all namespaces
 	dispatchers dispatchers // of all sockets
 	tellers     tellers     // of what happens to rooms
+	background  *background // what Go was given
+	clientFiles clientFiles // what Config.Client holds, compressed
 
 	mu          sync.RWMutex
 	namespaces  map[string]*Namespace // by name, without parents; guarded by mu
@@ -57,6 +59,7 @@ func New(cfg Config) (*Server, error) {
 		cfg:        cfg,
 		limits:     cfg.limits(),
 		encoder:    sio.Encoder{Parser: cfg.Parser, JSON: cfg.JSON, Attachments: cfg.MaxAttachments},
+		background: newBackground(),
 		namespaces: make(map[string]*Namespace),
 		clients:    make(map[*client]struct{}),
 		log:        refusalLog{log: cfg.Logger},
@@ -132,7 +135,7 @@ const closesPerSecond = 1000
 
 // Shutdown ends the server without losing what was acknowledged: new handshakes get 503, no
 // further events are taken, running handlers end and their acks and everything else queued is
-// written, then the connections are closed, at most 1,000 a second in random order. Clients see
+// written, what was given to Go is cancelled and waited for, then the connections are closed, at most 1,000 a second in random order. Clients see
 // "transport close" and reconnect elsewhere. It returns when every goroutine of the server has
 // ended, or soon after ctx has: then connections are cut and ctx's error is returned, and
 // handlers that ignore their Context may still be running.
@@ -141,6 +144,7 @@ const closesPerSecond = 1000
 // not know about WebSockets and would wait for parked polls.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.engine.Drain()
+	s.background.end()
 	s.mu.RLock()
 	clients := slices.Collect(maps.Keys(s.clients))
 	s.mu.RUnlock()
@@ -156,7 +160,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		c.quiesce()
 	}
-	quiet := wait(ctx, s.dispatchers.wait)
+	quiet := cmp.Or(wait(ctx, s.dispatchers.wait), wait(ctx, s.background.tasks.Wait))
 	err := s.engine.Shutdown(ctx)
 	closed := wait(ctx, s.dispatchers.close) // after the disconnect handlers
 	told := wait(ctx, s.tellers.wait)        // nobody is in a room any more

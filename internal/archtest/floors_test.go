@@ -35,6 +35,7 @@ var floors = map[string]int{
 	"docs":                             4,
 	"examples/chat":                    4,
 	"examples/jwt":                     4,
+	"examples/standalone":              4,
 	"examples/existing-gin-app":        4,
 	"examples/existing-gin-app/after":  4,
 	"examples/existing-gin-app/before": 4,
