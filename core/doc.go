@@ -21,6 +21,7 @@
 //	ack callback   the answer to an EmitFunc          the callback returns
 //	flush workers  the first connection               Shutdown
 //	clock          the first connection               Shutdown
+//	task           Server.Go                          it returns; its context ends with Shutdown
 //
 // One client's events run one after another, different clients in parallel; [Concurrent] lets an event
 // out of the order, and its handlers then have goroutines of their own. Acks do not queue behind
@@ -31,8 +32,8 @@
 //
 // Order: Namespace.mu -> Socket.mu -> the locks of engineio. None is held while user code runs
 // or bytes are written. client.mu comes before the locks of engineio and is never held together
-// with Namespace.mu or Socket.mu; while Server.mu or the lock of registrations is held no other is
-// taken.
+// with Namespace.mu or Socket.mu; while Server.mu or the lock of registrations, of
+// background tasks or of the client's files is held no other is taken.
 //
 // # Who is included
 //

@@ -55,12 +55,8 @@ func (s *Server) run(ctx context.Context, addr string, app http.Handler, serve f
 	if s.background.ctx.Err() != nil {
 		return ErrShutdown
 	}
-	var listen net.ListenConfig
-	l, err := listen.Listen(ctx, "tcp", cmp.Or(addr, defaultAddr))
+	l, err := net.Listen("tcp", cmp.Or(addr, defaultAddr))
 	if err != nil {
-		if ctx.Err() != nil {
-			return s.Shutdown(ctx)
-		}
 		return fmt.Errorf("core: Run: %w: choose an address of this machine with a free port, like %q", err, defaultAddr)
 	}
 	return s.serveOn(ctx, l, app, serve)

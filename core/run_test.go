@@ -189,6 +189,15 @@ func TestRunEndsWithShutdown(t *testing.T) {
 	}
 }
 
+func TestRunWithAnEndedContext(t *testing.T) {
+	srv, _ := newRunner(t, core.Config{})
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	if err := srv.Run(ctx, "127.0.0.1:0", nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRunThatDoesNotEndInTime(t *testing.T) {
 	srv, log := newRunner(t, core.Config{ShutdownTimeout: 50 * time.Millisecond})
 	release := make(chan struct{})

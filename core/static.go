@@ -132,7 +132,11 @@ func (s static) serve(w http.ResponseWriter, r *http.Request, file StaticFile) b
 		return false
 	}
 	if info.IsDir() { // relative links need the slash; the Location is relative, so no host gets in
-		w.Header().Set("Location", path.Base(r.URL.EscapedPath())+"/")
+		location := path.Base(r.URL.EscapedPath()) + "/"
+		if r.URL.RawQuery != "" {
+			location += "?" + r.URL.RawQuery
+		}
+		w.Header().Set("Location", location)
 		w.WriteHeader(http.StatusMovedPermanently)
 		return true
 	}

@@ -3,6 +3,7 @@ package core_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,11 @@ func TestStatic(t *testing.T) {
 		if c.typ != "" && w.Header().Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%q: may be sniffed", c.url)
 		}
+	}
+	r := httptest.NewRequest("GET", "/assets?a=1", nil)
+	w := httptest.NewRecorder()
+	if full.ServeHTTP(w, r); w.Header().Get("Location") != "assets/?a=1" {
+		t.Errorf("redirected to %s", w.Header().Get("Location"))
 	}
 	if w := get(full, "HEAD", "/feed"); w.Code != 200 || w.Body.Len() != 0 || w.Header().Get("Content-Length") != "4" {
 		t.Errorf("HEAD: %d %v", w.Code, w.Header())
