@@ -52,6 +52,9 @@ type Config struct {
 	// a client that accepts it. Default 1,024. Negative: never.
 	CompressFrom int
 
+	// PerMessageDeflate compresses messages on WebSocket. Default nil: never, as in Node.
+	PerMessageDeflate *Deflate
+
 	// OutboxBytes and OutboxPackets bound what waits to be written to one client. A client that
 	// falls further behind is disconnected as SlowConsumer. Defaults 1 MiB and 8,192. One larger
 	// message may pass when the outbox is empty.
@@ -145,6 +148,9 @@ func (cfg *Config) validate() error {
 		}
 	}
 	var err error
+	if cfg.PerMessageDeflate, err = cfg.PerMessageDeflate.withDefaults(); err != nil {
+		return err
+	}
 	cfg.origins, err = newOriginPolicy(cfg.Origins, cfg.TrustedProxies)
 	return err
 }

@@ -59,3 +59,11 @@ func OriginAllowed(origins, proxies []string, r *http.Request) (bool, error) {
 
 // Server returns the server that c belongs to.
 func (c *Conn) Server() *Server { return c.srv }
+
+// DeflatedFrames are the shared compressed frames of m, nil before somebody needed them.
+func DeflatedFrames(m *Message) []byte {
+	if shared := m.deflated.Load(); shared != nil {
+		return shared.frames
+	}
+	return nil
+}

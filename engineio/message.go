@@ -3,6 +3,8 @@ package engineio
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"math"
+	"sync/atomic"
 
 	"github.com/siokit/siokit/wire/eio"
 )
@@ -19,24 +21,16 @@ const maxHeader = 10 // longest header of an unmasked WebSocket frame
 type Message struct {
 	buf         []byte // headroom, then the text packet, type digit first
 	attachments [][]byte
-	size        int // bytes it counts for in an outbox
-
-	start        uint8 // where the WebSocket frame begins in buf
-	uncompressed bool  // see Uncompressed
+	deflated    atomic.Pointer[deflated] // nil until a client needs it
+	size        uint32                   // bytes it counts for in an outbox, at most math.MaxInt32
+	start       uint8                    // where the WebSocket frame begins in buf
+	plain       bool                     // not to be compressed
 }
 
 // NewMessage makes the message whose text is buf[Headroom:]. It takes over buf and the
 // attachments: the caller must not change them afterwards.
 func NewMessage(buf []byte, attachments ...[]byte) *Message {
 	return newPacket(eio.Message, buf, attachments)
-}
-
-// Uncompressed returns the same message for transports that compress, with the wish not to: for
-// data that is compressed already. The bytes are shared.
-func (m *Message) Uncompressed() *Message {
-	plain := *m
-	plain.uncompressed = true
-	return &plain
 }
 
 func newPacket(t eio.Type, buf []byte, attachments [][]byte) *Message {
@@ -46,10 +40,11 @@ func newPacket(t eio.Type, buf []byte, attachments [][]byte) *Message {
 	h := appendHeader(head[:0], opText, len(buf)-maxHeader)
 	m.start = uint8(maxHeader - len(h))
 	copy(buf[m.start:], h)
-	m.size = len(buf) - int(m.start)
+	size := len(buf) - int(m.start)
 	for _, a := range attachments {
-		m.size += len(a) + maxHeader
+		size += len(a) + maxHeader
 	}
+	m.size = uint32(min(size, math.MaxInt32))
 	return m
 }
 
@@ -66,11 +61,11 @@ var (
 
 // rawFrame makes a message of bytes that already are WebSocket frames.
 func rawFrame(frame []byte) *Message {
-	return &Message{buf: frame, size: len(frame)}
+	return &Message{buf: frame, size: uint32(len(frame)), plain: true}
 }
 
 // Size is how many bytes the message counts for in an outbox.
-func (m *Message) Size() int { return m.size }
+func (m *Message) Size() int { return int(m.size) }
 
 func (m *Message) packets() int { return 1 + len(m.attachments) }
 
