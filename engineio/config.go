@@ -48,8 +48,9 @@ type Config struct {
 	Transports []string
 	// DisableUpgrades keeps polling sessions on polling. Default false.
 	DisableUpgrades bool
-	// CompressFrom is the smallest polling response, in bytes, that is compressed with gzip for
-	// a client that accepts it. Default 1,024. Negative: never.
+	// CompressFrom is the smallest polling response, in bytes, that is compressed, with gzip or
+	// deflate as the client's Accept-Encoding prefers. Default 1,024. Negative: never. A response
+	// with a message of Message.Uncompressed is not, nor one that a middleware compresses.
 	CompressFrom int
 
 	// PerMessageDeflate compresses messages on WebSocket. Default nil: never, as in Node.

@@ -67,3 +67,6 @@ func DeflatedFrames(m *Message) []byte {
 	}
 	return nil
 }
+
+// Text is the packet of m as polling sends it.
+func Text(m *Message) []byte { return m.text() }
