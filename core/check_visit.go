@@ -57,6 +57,7 @@ func (s *Server) refused(r *http.Request, e *engineio.Error) {
 		return
 	}
 	s.log.refused(r, e)
+	s.connectionError(r, e)
 }
 
 func (v *visit) note(f func()) {

@@ -70,3 +70,17 @@ func DeflatedFrames(m *Message) []byte {
 
 // Text is the packet of m as polling sends it.
 func Text(m *Message) []byte { return m.text() }
+
+// Handshakes returns what decides whether a request may open a session.
+func Handshakes(t interface {
+	Helper()
+	Fatal(...any)
+}, l *RateLimit, proxies []string) (take func(*http.Request) bool, remembered func() int) {
+	t.Helper()
+	p, err := newOriginPolicy(nil, proxies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := newLimiter(l, p)
+	return limits.handshake, func() int { return len(limits.handshakes.recent) + len(limits.handshakes.before) }
+}

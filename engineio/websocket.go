@@ -54,7 +54,7 @@ const readBuffer = 128
 
 // accept switches the request to the WebSocket protocol. On failure it has answered. With hold
 // the response is written by attach, in one call with what is queued.
-func (c *Conn) accept(w http.ResponseWriter, r *http.Request, hold bool) (*socket, error) {
+func (c *Conn) accept(w http.ResponseWriter, r *http.Request, header http.Header, hold bool) (*socket, error) {
 	s := &socket{conn: c, hold: hold}
 	up := upgrader
 	up.Error = func(w http.ResponseWriter, r *http.Request, _ int, reason error) {
@@ -64,7 +64,7 @@ func (c *Conn) accept(w http.ResponseWriter, r *http.Request, hold bool) (*socke
 	if up.EnableCompression {
 		s.inflate = &inflater{}
 	}
-	ws, err := up.Upgrade(hijacker{w, s}, r, nil)
+	ws, err := up.Upgrade(hijacker{w, s}, r, switchingHeaders(header))
 	if err != nil {
 		return nil, err
 	}
@@ -123,13 +123,13 @@ func writerChain(w http.ResponseWriter) string {
 }
 
 // serveWebSocket opens a session that is born on WebSocket.
-func (c *Conn) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+func (c *Conn) serveWebSocket(w http.ResponseWriter, r *http.Request, header http.Header) {
 	if !c.srv.hold(c) {
 		c.srv.refuse(w, r, unknownSession())
 		return
 	}
 	defer c.srv.active.done()
-	s, err := c.accept(w, r, true)
+	s, err := c.accept(w, r, header, true)
 	if err != nil {
 		c.Fail(TransportError, err)
 		return
