@@ -70,8 +70,11 @@ func initialPacket(text string) (*engineio.Message, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("core: InitialPacket is no packet of Socket.IO: %w", err)
-	case !complete || len(p.Data) == 0 || p.Type != sio.Event || p.HasID:
+	case !complete || p.Type != sio.Event || p.HasID:
 		return nil, errors.New(`core: InitialPacket must be an event without attachments and without ack, like 2["hello"]`)
+	}
+	if _, _, err := sio.ParseEvent(p.Data, sio.Limits{}); err != nil {
+		return nil, fmt.Errorf("core: InitialPacket is no event: %w", err)
 	}
 	return engineio.NewMessage(append(make([]byte, engineio.Headroom, engineio.Headroom+len(text)), text...)), nil
 }

@@ -10,16 +10,18 @@ import (
 	"time"
 
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/engineio"
 )
 
 // shutdownPatience bounds how long a server of the fixture may take to end.
 const shutdownPatience = 10 * time.Second
 
 // A Fixture is what js/reference.mjs is, with siokit: a server with default options, one with a fast
-// heartbeat, one that keeps sessions for clients that come back, and one that an HTTP request stops and starts.
+// heartbeat, one with every option that is off by default, one that keeps sessions for clients that come back, and one that an HTTP request stops and starts.
 type Fixture struct {
 	main, ping *site
 	recovering *site
+	options    *site
 	control    *http.Server
 	controlURL string
 
@@ -44,6 +46,9 @@ func (f *Fixture) start() (err error) {
 	if f.ping, err = serve("127.0.0.1:0", fast); err != nil {
 		return err
 	}
+	if f.options, err = serve("127.0.0.1:0", everyOption()); err != nil {
+		return err
+	}
 	if f.recovering, err = serve("127.0.0.1:0", core.Config{Recovery: &core.Recovery{}}); err != nil {
 		return err
 	}
@@ -61,6 +66,17 @@ func (f *Fixture) start() (err error) {
 	f.controlURL = "http://" + listener.Addr().String()
 	go func() { _ = f.control.Serve(listener) }() // ends with Close
 	return nil
+}
+
+// everyOption switches on what is off by default and shows in a client.
+func everyOption() core.Config {
+	return core.Config{
+		PerMessageDeflate: &engineio.Deflate{},
+		Cookie:            &http.Cookie{},
+		InitialPacket:     `2["hello",{"from":"the handshake"}]`,
+		InitialHeaders:    func(h http.Header, _ *http.Request) { h.Set("X-First", "1") },
+		Headers:           func(h http.Header, _ *http.Request) { h.Set("X-All", "1") },
+	}
 }
 
 // restart stops the third server and, on demand, starts it again on the same port.
@@ -88,6 +104,7 @@ func (f *Fixture) Env() []string {
 	return []string{
 		"SIOKIT_URL=http://" + f.main.address,
 		"SIOKIT_PING_URL=http://" + f.ping.address,
+		"SIOKIT_OPTIONS_URL=http://" + f.options.address,
 		"SIOKIT_RECOVERY_URL=http://" + f.recovering.address,
 		"SIOKIT_RESTART_URL=http://" + f.restarting.address,
 		"SIOKIT_CONTROL_URL=" + f.controlURL,
@@ -102,7 +119,7 @@ func (f *Fixture) Close() error {
 	if f.control != nil {
 		err = f.control.Close()
 	}
-	for _, s := range []*site{f.main, f.ping, f.recovering, f.restarting} {
+	for _, s := range []*site{f.main, f.ping, f.options, f.recovering, f.restarting} {
 		if s != nil { // Start may have failed half-way
 			err = errors.Join(err, s.stop())
 		}
