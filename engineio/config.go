@@ -28,19 +28,20 @@ type Config struct {
 	// alone is the credential.
 	Authorize func(c *Conn, r *http.Request) error
 
-	// Headers adds to the headers of every answer, refusals and the 101 of a WebSocket included. It runs
-	// before the answer is made: what the server sets itself wins. InitialHeaders does so once for
-	// each session, in the answer to its handshake after Accept has accepted it, and may set a
-	// cookie there. Both run on the request's goroutine; a panic answers 500. Default nil.
+	// Headers adds to the headers of every answer, refusals and the 101 of a WebSocket included. It
+	// runs before the answer is made: what the server sets itself wins. InitialHeaders does so once
+	// for each session, in the answer to its handshake after Accept has accepted it, and may set a
+	// cookie there. Both run on the request's goroutine, many at once; a panic answers 500. Default nil.
 	Headers        func(h http.Header, r *http.Request)
 	InitialHeaders func(h http.Header, r *http.Request)
 
-	// Cookie is the template of a cookie that names the session, for load balancers that keep a client
-	// on one node by a cookie of the application. Default nil: none. The zero http.Cookie makes it
-	// "io" with Path=/ and SameSite=Lax. It is always HttpOnly, Secure over TLS (behind a proxy
-	// set Secure yourself), and set in the answer to a polling handshake only, as in Node. Its value is the session id, which is otherwise
-	// nowhere but in the OPEN packet: whatever logs cookies then logs a secret. Prefer a cookie that the load balancer makes
-	// itself. Do not give it the name of another cookie of the application.
+	// Cookie is the template of a cookie that names the session, for load balancers that keep a
+	// client on one node by a cookie of the application. Default nil: none. The zero http.Cookie
+	// makes it "io" with Path=/ and SameSite=Lax, as in Node; so is that it comes with the answer to
+	// a polling handshake only. It is always HttpOnly, and Secure over TLS (behind a proxy set Secure
+	// yourself). Its value is the session id, which is otherwise nowhere but in the OPEN packet:
+	// whatever logs cookies then logs a secret. Prefer a cookie that the load balancer makes itself,
+	// and do not give this one the name of another cookie of the application.
 	Cookie *http.Cookie
 
 	// InitialPacket is a message that every client gets right after its OPEN packet, in the same
@@ -48,10 +49,10 @@ type Config struct {
 	InitialPacket *Message
 
 	// NewID makes session ids. Default: 144 bits of crypto/rand. An id is a secret: whoever knows it
-	// can read and write in the session's name (unless Authorize refuses). So it must hold 128 bits of crypto/rand at
-	// least, beside whatever a router in front needs, in 22 to 128 characters of A-Z a-z 0-9 - _ . ~
-	// An error, an id that does not comply or a panic refuses the handshake, and so does the id of an open session. It may be called
-	// concurrently, and before Accept.
+	// can read and write in the session's name, unless Authorize refuses. So it must hold at least
+	// 128 bits of crypto/rand beside whatever a router in front needs, in 22 to 128 characters of
+	// A-Z a-z 0-9 - _ . ~ An error, an id that does not comply or a panic refuses the handshake, and
+	// so does the id of an open session (409). It is called before Accept, maybe many times at once.
 	NewID func(r *http.Request) (string, error)
 
 	// RateLimit bounds handshakes per client address. Default nil: no limit, because behind a reverse

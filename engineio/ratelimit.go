@@ -30,8 +30,10 @@ type RateLimit struct {
 	// they get 429 instead of 400. One second's worth may come at once. Sessions that exist are
 	// served all the same. Default 50. Negative: any number.
 	UnknownSessions float64
-	// ClientIP returns the client's address, or "" where RemoteAddr, or X-Forwarded-For if it
-	// comes from TrustedProxies, says it. What is no IP address is not limited. Default nil: always those. It must not block.
+	// ClientIP returns the client's address, or "" for the default: RemoteAddr or, when that is one of
+	// TrustedProxies, the last address in X-Forwarded-For that is not. What is no IP address is not
+	// limited. It may be called concurrently and must not block. Default nil. (Package core asks the
+	// framework's adapter first.)
 	ClientIP func(r *http.Request) string
 }
 
