@@ -150,3 +150,18 @@ func TestRateLimitOfAdapters(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// Check must not take an option for a mistake.
+func TestCheckWithEveryOption(t *testing.T) {
+	a := serve(t, core.Config{
+		PerMessageDeflate: &engineio.Deflate{Threshold: 1},
+		Cookie:            &http.Cookie{},
+		InitialPacket:     `2["hello"]`,
+		Headers:           func(h http.Header, _ *http.Request) { h.Set("X-All", "1") },
+		RateLimit:         &engineio.RateLimit{},
+		Origins:           []string{"https://app.example"},
+	})
+	if err := a.Check(t.Context(), a, "", nil); err != nil {
+		t.Error(err)
+	}
+}

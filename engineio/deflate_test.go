@@ -165,6 +165,19 @@ func TestDeflate(t *testing.T) {
 		ws, s := r.compressing(t)
 		talk(t, ws, s)
 	})
+	t.Run("byte by byte", func(t *testing.T) {
+		r := serve(t, deflating(engineio.Deflate{}), receiving(echo))
+		ws, s := r.compressing(t)
+		middle := strings.Repeat("0123456789", 30) // a length of two bytes, in the frame that does not shrink
+		raw := string(frame(fin|rsv1|opText, deflate("4a"))) + string(frame(fin|opText, "4"+middle)) +
+			string(frame(rsv1|opText, "")) + string(frame(fin|opPing, "p")) + string(frame(fin|opContinuation, deflate("4b")))
+		for i := range len(raw) {
+			ws.put(raw[i : i+1])
+		}
+		s.wantMessages(t, "a", middle, "b")
+		ws.put(string(frame(fin|rsv1|opContinuation, "")))
+		s.wantClosed(t, engineio.TransportError)
+	})
 	t.Run("upgrade", func(t *testing.T) {
 		r := serve(t, deflating(engineio.Deflate{Level: 9}))
 		sid, s := r.open(t)
