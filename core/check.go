@@ -205,6 +205,9 @@ func (c *check) webSocket() {
 	}
 	defer func() { _ = ws.Close() }()
 	open, err := read(ws)
+	if c.srv.cfg.InitialPacket != "" && err == nil {
+		_, err = read(ws)
+	}
 	if err != nil || sidOf(open) == "" {
 		c.add(stepWebSocket, "the WebSocket opens and then breaks (%v, read %.60q): something in front writes on the connection that was hijacked", err, open)
 		return

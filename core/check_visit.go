@@ -57,6 +57,7 @@ func (s *Server) refused(r *http.Request, e *engineio.Error) {
 		return
 	}
 	s.log.refused(r, e)
+	s.connectionError(r, e)
 }
 
 func (v *visit) note(f func()) {
@@ -290,6 +291,7 @@ func ask(ws wire, packet string) (string, error) {
 
 // sidOf returns the session id from an OPEN packet, "" if it is none.
 func sidOf(packet string) string {
+	packet, _, _ = strings.Cut(packet, "\x1e") // Config.InitialPacket comes along
 	text, ok := strings.CutPrefix(packet, "0")
 	var open struct {
 		SID string `json:"sid"`

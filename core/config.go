@@ -121,7 +121,23 @@ type Config struct {
 	OutboxPackets   int           // default 8,192
 	Transports      []string      // default polling and websocket
 	DisableUpgrades bool          // keep polling clients on polling; default false
-	CompressFrom    int           // default 1,024 bytes: smallest polling response that is compressed
+	CompressFrom    int           // default 1,024 bytes: smallest polling response that is compressed; negative: none
+
+	// The options of docs/engine-options.md. engineio.Config documents those of the same name.
+
+	PerMessageDeflate *engineio.Deflate                     // compression on WebSocket; default nil: none
+	Cookie            *http.Cookie                          // for sticky load balancers; default nil: none
+	RateLimit         *engineio.RateLimit                   // handshakes per client address; default nil: no limit
+	Headers           func(h http.Header, r *http.Request)  // adds headers to every answer
+	InitialHeaders    func(h http.Header, r *http.Request)  // adds headers to the answer of an accepted handshake
+	NewEngineID       func(r *http.Request) (string, error) // makes the ids of the transport, which are secrets: engineio.Config.NewID
+	InitialPacket     string                                // an event that every client gets with its handshake, as a packet: 2["hello"]
+
+	// OnConnectionError observes every request that is refused before it reaches a socket, with what the
+	// client is told and the cause, which it is not told: connection_error of socket.io. It runs on
+	// the request's goroutine, maybe several at once, and must not block for long. A panic in it is
+	// logged. Refusals in middleware and OnConnect are not among them. Default nil.
+	OnConnectionError func(r *http.Request, err *engineio.Error)
 
 	// Origins lists the page origins that may connect, on every transport:
 	// "https://app.example", "https://*.app.example". Empty: only the origin the server itself is
@@ -269,18 +285,21 @@ func (cfg *Config) openToAnyPage() bool {
 
 func (cfg *Config) engine() engineio.Config {
 	return engineio.Config{
-		PingInterval:    cfg.PingInterval,
-		PingTimeout:     cfg.PingTimeout,
-		UpgradeTimeout:  cfg.UpgradeTimeout,
-		WriteTimeout:    cfg.WriteTimeout,
-		MaxPayload:      cfg.MaxPayload,
-		OutboxBytes:     cfg.OutboxBytes,
-		OutboxPackets:   cfg.OutboxPackets,
-		Transports:      cfg.Transports,
-		DisableUpgrades: cfg.DisableUpgrades,
-		CompressFrom:    cfg.CompressFrom,
-		Origins:         cfg.Origins,
-		TrustedProxies:  cfg.TrustedProxies,
-		Logger:          cfg.Logger,
+		PingInterval:      cfg.PingInterval,
+		PingTimeout:       cfg.PingTimeout,
+		UpgradeTimeout:    cfg.UpgradeTimeout,
+		WriteTimeout:      cfg.WriteTimeout,
+		MaxPayload:        cfg.MaxPayload,
+		OutboxBytes:       cfg.OutboxBytes,
+		OutboxPackets:     cfg.OutboxPackets,
+		Transports:        cfg.Transports,
+		DisableUpgrades:   cfg.DisableUpgrades,
+		CompressFrom:      cfg.CompressFrom,
+		PerMessageDeflate: cfg.PerMessageDeflate,
+		Cookie:            cfg.Cookie,
+		RateLimit:         cfg.RateLimit,
+		Origins:           cfg.Origins,
+		TrustedProxies:    cfg.TrustedProxies,
+		Logger:            cfg.Logger,
 	}
 }

@@ -20,6 +20,7 @@ type refusalLog struct {
 }
 
 type refusalKind struct {
+	status int
 	code   int
 	origin string
 }
@@ -31,7 +32,7 @@ const originCause = "the page's origin "
 
 func (l *refusalLog) refused(r *http.Request, e *engineio.Error) {
 	level := slog.LevelWarn
-	kind := refusalKind{e.Code, clip(r.Header.Get("Origin"))}
+	kind := refusalKind{e.Status, e.Code, clip(r.Header.Get("Origin"))}
 	l.mu.Lock()
 	if _, again := l.seen[kind]; again || len(l.seen) >= maxRefusalKinds {
 		level = slog.LevelDebug

@@ -66,7 +66,10 @@ func New(cfg Config) (*Server, error) {
 		everywhere: newHandlerSet("every namespace", cfg.Validate),
 	}
 	engine := cfg.engine()
-	engine.Accept, engine.Authorize, engine.Refused = s.accept, s.authorize, s.refused
+	s.hook(&engine)
+	if engine.InitialPacket, err = initialPacket(cfg.InitialPacket); err != nil {
+		return nil, err
+	}
 	if s.engine, err = engineio.NewServer(engine); err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ import (
 // imports are the packages that blocks may name without an import declaration.
 var imports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "json": "encoding/json",
-	"log": "log", "os": "os", "signal": "os/signal", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "sync": "sync",
+	"log": "log", "os": "os", "rand": "crypto/rand", "signal": "os/signal", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "sync": "sync",
 	"syscall": "syscall", "time": "time",
 	"binding": "github.com/gin-gonic/gin/binding",
 	"gin":     "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",

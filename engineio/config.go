@@ -28,6 +28,37 @@ type Config struct {
 	// alone is the credential.
 	Authorize func(c *Conn, r *http.Request) error
 
+	// Headers adds to the headers of every answer, refusals and the 101 of a WebSocket included. It
+	// runs before the answer is made: what the server sets itself wins. InitialHeaders does so once
+	// for each session, in the answer to its handshake after Accept has accepted it, and may set a
+	// cookie there. Both run on the request's goroutine, many at once; a panic answers 500. Default nil.
+	Headers        func(h http.Header, r *http.Request)
+	InitialHeaders func(h http.Header, r *http.Request)
+
+	// Cookie is the template of a cookie that names the session, for load balancers that keep a
+	// client on one node by a cookie of the application. Default nil: none. The zero http.Cookie
+	// makes it "io" with Path=/ and SameSite=Lax, as in Node; so is that it comes with the answer to
+	// a polling handshake only. It is always HttpOnly, and Secure over TLS (behind a proxy set Secure
+	// yourself). Its value is the session id, which is otherwise nowhere but in the OPEN packet:
+	// whatever logs cookies then logs a secret. Prefer a cookie that the load balancer makes itself,
+	// and do not give this one the name of another cookie of the application.
+	Cookie *http.Cookie
+
+	// InitialPacket is a message that every client gets right after its OPEN packet, in the same
+	// answer on polling. Default nil: none.
+	InitialPacket *Message
+
+	// NewID makes session ids. Default: 144 bits of crypto/rand. An id is a secret: whoever knows it
+	// can read and write in the session's name, unless Authorize refuses. So it must hold at least
+	// 128 bits of crypto/rand beside whatever a router in front needs, in 22 to 128 characters of
+	// A-Z a-z 0-9 - _ . ~ An error, an id that does not comply or a panic refuses the handshake, and
+	// so does the id of an open session (409). It is called before Accept, maybe many times at once.
+	NewID func(r *http.Request) (string, error)
+
+	// RateLimit bounds handshakes per client address. Default nil: no limit, because behind a reverse
+	// proxy that nobody declared all clients have one address.
+	RateLimit *RateLimit
+
 	// Refused observes every refused request, for logs and metrics. It must not block.
 	Refused func(r *http.Request, err *Error)
 
@@ -48,9 +79,13 @@ type Config struct {
 	Transports []string
 	// DisableUpgrades keeps polling sessions on polling. Default false.
 	DisableUpgrades bool
-	// CompressFrom is the smallest polling response, in bytes, that is compressed with gzip for
-	// a client that accepts it. Default 1,024. Negative: never.
+	// CompressFrom is the smallest polling response, in bytes, that is compressed, with gzip or
+	// deflate as the client's Accept-Encoding prefers. Default 1,024. Negative: never. A response
+	// with a message of Message.Uncompressed is not, nor one that a middleware compresses.
 	CompressFrom int
+
+	// PerMessageDeflate compresses messages on WebSocket. Default nil: never, as in Node.
+	PerMessageDeflate *Deflate
 
 	// OutboxBytes and OutboxPackets bound what waits to be written to one client. A client that
 	// falls further behind is disconnected as SlowConsumer. Defaults 1 MiB and 8,192. One larger
@@ -146,8 +181,16 @@ func (cfg *Config) validate() error {
 		}
 	}
 	var err error
-	cfg.origins, err = newOriginPolicy(cfg.Origins, cfg.TrustedProxies)
-	return err
+	if cfg.PerMessageDeflate, err = cfg.PerMessageDeflate.withDefaults(); err != nil {
+		return err
+	}
+	if cfg.origins, err = newOriginPolicy(cfg.Origins, cfg.TrustedProxies); err != nil {
+		return err
+	}
+	if cfg.Cookie, err = stickyCookie(cfg.Cookie, cfg.origins.any); err != nil {
+		return err
+	}
+	return cfg.RateLimit.validate()
 }
 
 func (cfg *Config) allows(transport string) bool {

@@ -45,8 +45,8 @@ const (
 	stateClosed            // nothing leaves any more
 )
 
-func newConn(s *Server, r *http.Request, q query) *Conn {
-	c := &Conn{srv: s, id: newID(), base64: q.base64}
+func newConn(s *Server, r *http.Request, q query, id string) *Conn {
+	c := &Conn{srv: s, id: id, base64: q.base64}
 	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(r.Context()))
 	c.heartbeat = heartbeat{conn: c, timer: Timer{f: nil}}
 	c.heartbeat.timer.f = c.heartbeat.fire

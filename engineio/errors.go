@@ -100,8 +100,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *Error) {
 	if e.Status == http.StatusInternalServerError {
 		h.Set("Connection", "close")
 	}
-	if e.Status == http.StatusServiceUnavailable {
+	switch e.Status {
+	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
+	case http.StatusTooManyRequests:
+		h.Set("Retry-After", s.limits.retry())
 	}
 	w.WriteHeader(e.Status)
 	if r.Method != http.MethodHead {

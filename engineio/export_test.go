@@ -59,3 +59,28 @@ func OriginAllowed(origins, proxies []string, r *http.Request) (bool, error) {
 
 // Server returns the server that c belongs to.
 func (c *Conn) Server() *Server { return c.srv }
+
+// DeflatedFrames are the shared compressed frames of m, nil before somebody needed them.
+func DeflatedFrames(m *Message) []byte {
+	if shared := m.deflated.Load(); shared != nil {
+		return shared.frames
+	}
+	return nil
+}
+
+// Text is the packet of m as polling sends it.
+func Text(m *Message) []byte { return m.text() }
+
+// Handshakes returns what decides whether a request may open a session.
+func Handshakes(t interface {
+	Helper()
+	Fatal(...any)
+}, l *RateLimit, proxies []string) (take func(*http.Request) bool, remembered func() int) {
+	t.Helper()
+	p, err := newOriginPolicy(nil, proxies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := newLimiter(l, p)
+	return limits.handshake, func() int { return len(limits.handshakes.recent) + len(limits.handshakes.before) }
+}

@@ -11,9 +11,8 @@ import (
 // least 6 bytes for each masked frame.
 type fragmentGuard struct {
 	raw       int64 // bytes read from the network
-	start     int64 // raw when the message began
+	start     int64 // raw when the message began, plus one; 0 between messages
 	delivered int64 // payload bytes of the message so far
-	inMessage bool
 }
 
 const (
@@ -23,11 +22,11 @@ const (
 
 var errFragments = errors.New("too many fragments in one message")
 
-func (g *fragmentGuard) begin() { g.start, g.delivered, g.inMessage = g.raw, 0, true }
-func (g *fragmentGuard) end()   { g.inMessage = false }
+func (g *fragmentGuard) begin() { g.start, g.delivered = g.raw+1, 0 }
+func (g *fragmentGuard) end()   { g.start = 0 }
 
 func (g *fragmentGuard) check() error {
-	if g.inMessage && g.raw-g.start-g.delivered > maxFragments*maskedHeader {
+	if g.start > 0 && g.raw+1-g.start-g.delivered > maxFragments*maskedHeader {
 		return errFragments
 	}
 	return nil

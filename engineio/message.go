@@ -3,6 +3,8 @@ package engineio
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"math"
+	"sync/atomic"
 
 	"github.com/siokit/siokit/wire/eio"
 )
@@ -19,25 +21,17 @@ const maxHeader = 10 // longest header of an unmasked WebSocket frame
 type Message struct {
 	buf         []byte // headroom, then the text packet, type digit first, or the binary data
 	attachments [][]byte
-	size        int // bytes it counts for in an outbox
-
-	start        uint8 // where the WebSocket frame begins in buf
-	uncompressed bool  // see Uncompressed
-	binary       bool  // the message is binary, which has no type digit
+	deflated    atomic.Pointer[deflated] // nil until a client needs it
+	size        uint32                   // bytes it counts for in an outbox, at most math.MaxInt32
+	start       uint8                    // where the WebSocket frame begins in buf
+	plain       bool                     // not to be compressed
+	binary      bool                     // the message is binary, which has no type digit
 }
 
 // NewMessage makes the message whose text is buf[Headroom:]. It takes over buf and the
 // attachments: the caller must not change them afterwards.
 func NewMessage(buf []byte, attachments ...[]byte) *Message {
 	return newPacket(eio.Message, buf, attachments)
-}
-
-// Uncompressed returns the same message for transports that compress, with the wish not to: for
-// data that is compressed already. The bytes are shared.
-func (m *Message) Uncompressed() *Message {
-	plain := *m
-	plain.uncompressed = true
-	return &plain
 }
 
 // NewBinaryMessage is NewMessage for a binary message: its data is buf[Headroom:].
@@ -59,10 +53,11 @@ func newFrame(op byte, buf []byte, from int, attachments [][]byte) *Message {
 	h := appendHeader(head[:0], op, len(buf)-from)
 	m.start = uint8(from - len(h))
 	copy(buf[m.start:], h)
-	m.size = len(buf) - int(m.start)
+	size := len(buf) - int(m.start)
 	for _, a := range attachments {
-		m.size += len(a) + maxHeader
+		size += len(a) + maxHeader
 	}
+	m.size = uint32(min(size, math.MaxInt32))
 	return m
 }
 
@@ -79,11 +74,11 @@ var (
 
 // rawFrame makes a message of bytes that already are WebSocket frames.
 func rawFrame(frame []byte) *Message {
-	return &Message{buf: frame, size: len(frame)}
+	return &Message{buf: frame, size: uint32(len(frame)), plain: true}
 }
 
 // Size is how many bytes the message counts for in an outbox.
-func (m *Message) Size() int { return m.size }
+func (m *Message) Size() int { return int(m.size) }
 
 func (m *Message) packets() int { return 1 + len(m.attachments) }
 
@@ -92,6 +87,14 @@ func (m *Message) text() []byte { return m.buf[maxHeader:] }
 
 // data is the data of a binary message.
 func (m *Message) data() []byte { return m.buf[Headroom:] }
+
+// payload is what a WebSocket frame of the message holds.
+func (m *Message) payload() (op byte, payload []byte) {
+	if m.binary {
+		return opBinary, m.data()
+	}
+	return opText, m.text()
+}
 
 // WebSocket opcodes, with the FIN bit.
 const (

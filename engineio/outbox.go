@@ -42,7 +42,7 @@ func (o *outbox) scheduleLocked() bool {
 // prependLocked puts m before everything else.
 func (o *outbox) prependLocked(m *Message) {
 	o.queue = append([]*Message{m}, o.queue...)
-	o.bytes += m.size
+	o.bytes += m.Size()
 	o.packets += m.packets()
 }
 
@@ -56,7 +56,7 @@ func (o *outbox) takeLocked() []*Message {
 // wroteLocked gives a written batch back.
 func (o *outbox) wroteLocked(batch []*Message) {
 	for i, m := range batch {
-		o.bytes -= m.size
+		o.bytes -= m.Size()
 		o.packets -= m.packets()
 		batch[i] = nil
 	}
@@ -78,12 +78,12 @@ func (o *outbox) dropLocked() {
 // admits reports whether m fits. One message larger than the whole outbox passes when nothing
 // is queued.
 func (o *outbox) admits(m *Message, maxBytes, maxPackets int) bool {
-	return o.bytes == 0 || o.bytes+m.size <= maxBytes && o.packets+m.packets() <= maxPackets
+	return o.bytes == 0 || o.bytes+m.Size() <= maxBytes && o.packets+m.packets() <= maxPackets
 }
 
 func (o *outbox) appendLocked(m *Message) {
 	o.queue = append(o.queue, m)
-	o.bytes += m.size
+	o.bytes += m.Size()
 	o.packets += m.packets()
 }
 

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -64,8 +62,9 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 	c.mu.Unlock()
 
 	payload := borrowBuffer()
-	packets := 0
+	packets, compressible := 0, true
 	for _, m := range batch {
+		compressible = compressible && !m.plain
 		payload.b = m.appendPayload(payload.b)
 		packets += m.packets()
 	}
@@ -75,7 +74,7 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 	case len(batch) == 0:
 		payload.b = noopMessage.appendPayload(payload.b)
 	}
-	err := c.writePayload(w, r, payload.b)
+	err := c.writePayload(w, r, payload.b, compressible)
 	payload.release()
 	c.mu.Lock()
 	c.outbox.wroteLocked(batch)
@@ -153,7 +152,7 @@ func (c *Conn) pollAbortedLocked(w http.ResponseWriter, r *http.Request) {
 
 // writePayload writes and flushes, so that an error shows. The client must make progress as on
 // a WebSocket: it may not hold the answer, and this goroutine, for ever.
-func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []byte) error {
+func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []byte, compressible bool) error {
 	if errors.Is(r.Context().Err(), context.Canceled) {
 		return errAborted
 	}
@@ -162,18 +161,11 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	h := w.Header()
 	secureHeaders(h)
 	h["Content-Type"] = headerPayload
-	// A middleware that has spoken of Accept-Encoding compresses what it is given, compressed or not.
-	if from := c.srv.cfg.CompressFrom; from >= 0 && len(payload) >= from && hasToken(r.Header, "Accept-Encoding", "gzip") && h.Get("Content-Encoding") == "" && !hasToken(h, "Vary", "Accept-Encoding") {
-		h.Set("Content-Encoding", "gzip")
-		h.Add("Vary", "Accept-Encoding")
-		zipped := borrowBuffer()
-		defer zipped.release()
-		z := gzipWriters.Get().(*gzip.Writer)
-		z.Reset(zipped)
-		_, _ = z.Write(payload) // a buffer takes everything
-		_ = z.Close()
-		gzipWriters.Put(z)
-		payload = zipped.b
+	if compressible {
+		if zipped := c.srv.compress(h, r, payload); zipped != nil {
+			defer zipped.release()
+			payload = zipped.b
+		}
 	}
 	h.Set("Content-Length", strconv.Itoa(len(payload)))
 	// The next request on this HTTP connection may be anybody's: no deadline stays behind.
@@ -191,11 +183,6 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 }
 
 var errAborted = errors.New("the client hung up on its poll")
-
-var gzipWriters = sync.Pool{New: func() any {
-	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed)
-	return z
-}}
 
 // servePost takes a body of packets.
 func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {

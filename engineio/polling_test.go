@@ -1,10 +1,7 @@
 package engineio_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
@@ -206,33 +203,6 @@ func TestOverlaps(t *testing.T) {
 		within(t, 100*time.Millisecond, "noticed", func() { s.wantClosed(t, engineio.TransportError) })
 		r.gone(t, sid)
 	})
-}
-
-func TestCompression(t *testing.T) {
-	r := serve(t, engineio.Config{})
-	sid, s := r.open(t)
-	big := strings.Repeat("compress me ", 100)
-	for _, row := range []struct {
-		text, accept, encoding string
-	}{{big, "gzip, deflate, br", "gzip"}, {big, "br", ""}, {"small", "gzip", ""}} {
-		_ = s.send(row.text)
-		a := r.request(t, "GET", polling+"&sid="+sid, "Accept-Encoding: "+row.accept)
-		if got := a.header.Get("Content-Encoding"); got != row.encoding {
-			t.Fatalf("encoding %q, want %q", got, row.encoding)
-		}
-		if row.encoding == "gzip" {
-			z, err := gzip.NewReader(bytes.NewReader([]byte(a.body)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			plain, err := io.ReadAll(z)
-			if err != nil {
-				t.Fatal(err)
-			}
-			a.body = string(plain)
-		}
-		a.want(t, 200, "4"+row.text)
-	}
 }
 
 // A client that polls but does not read must not keep a goroutine, and loses what it was handed.

@@ -10,9 +10,10 @@ import (
 // query is what a request asks for, once verified.
 type query struct {
 	transport string
-	conn      *Conn // nil for a handshake
-	upgrade   bool  // the request asks for the WebSocket protocol
-	base64    bool  // the client cannot read binary frames
+	conn      *Conn       // nil for a handshake
+	upgrade   bool        // the request asks for the WebSocket protocol
+	base64    bool        // the client cannot read binary frames
+	header    http.Header // of Config's hooks, for a 101; nil when there are none
 }
 
 // verify checks a request in the order of the Node server, so that the same mistake gets the

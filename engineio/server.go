@@ -14,11 +14,12 @@ import (
 // A Server serves Engine.IO clients. It is an http.Handler; mount it on one path. All methods
 // may be called concurrently.
 type Server struct {
-	cfg   Config
-	clock *clock
-	ready *readyList
-	held  holdList
-	stats counters
+	cfg    Config
+	clock  *clock
+	ready  *readyList
+	held   holdList
+	stats  counters
+	limits *limiter // nil: none
 
 	mu       sync.RWMutex
 	conns    map[string]*Conn // by session id; guarded by mu
@@ -57,7 +58,7 @@ func NewServer(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, clock: newClock(), conns: make(map[string]*Conn)}
+	s := &Server{cfg: cfg, clock: newClock(), conns: make(map[string]*Conn), limits: newLimiter(cfg.RateLimit, cfg.origins)}
 	s.ready = newReadyList()
 	s.held.init(s)
 	return s, nil
@@ -94,6 +95,13 @@ func (s *Server) Stop(t *Timer) bool { return s.clock.stop(t) }
 // looked at: the layer above mounts it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q, refusal := s.verify(r)
+	header, failed := s.responseHeaders(w, r)
+	switch q.header = header; {
+	case failed != nil:
+		refusal = failed
+	case refusal != nil && refusal.Code == CodeUnknownSession && !s.limits.stranger(r):
+		refusal = tooManyRequests("more requests of this address for sessions that do not exist than RateLimit.UnknownSessions")
+	}
 	if refusal != nil {
 		if s.cfg.origins.check(r) == nil {
 			s.cfg.origins.setCORS(w.Header(), r) // so that the page can read why
@@ -112,7 +120,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case q.conn == nil:
 		s.handshake(w, r, q)
 	case q.upgrade:
-		s.upgrade(w, r, q.conn)
+		s.upgrade(w, r, q)
 	case r.Method == http.MethodGet:
 		q.conn.servePoll(w, r)
 	default:
@@ -122,9 +130,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // handshake opens a connection for a new client.
 func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
-	c := newConn(s, r, q)
-	if !s.add(c) {
-		s.refuseConn(w, r, c, Unavailable("the server is shutting down"))
+	if !s.limits.handshake(r) {
+		s.refuse(w, r, tooManyRequests("more handshakes of this address than RateLimit.Handshakes; if many users share it, behind a proxy for example, see RateLimit"))
+		return
+	}
+	id, refusal := s.sessionID(r)
+	if refusal != nil {
+		s.refuse(w, r, refusal)
+		return
+	}
+	c := newConn(s, r, q, id)
+	if e := s.add(c); e != nil {
+		s.refuseConn(w, r, c, e)
 		return
 	}
 	receiver, err := s.accept(c, r)
@@ -141,12 +158,21 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
 		MaxPayload:   s.cfg.MaxPayload,
 	})
 	c.push(newPacket(eio.Open, open, nil))
+	if s.cfg.InitialPacket != nil {
+		c.push(s.cfg.InitialPacket)
+	}
+	if q.header, refusal = s.initialHeaders(w, r, q); refusal != nil {
+		c.Fail(ForcedClose, refusal)
+		s.refuse(w, r, refusal)
+		return
+	}
 	c.heartbeat.start()
 	if q.transport == Polling {
+		s.setSticky(w, r, c)
 		c.servePoll(w, r)
 		return
 	}
-	c.serveWebSocket(w, r)
+	c.serveWebSocket(w, r, q.header)
 }
 
 // accept calls Config.Accept. A panic there is net/http's to report, and leaves nothing behind.
@@ -181,22 +207,27 @@ func asError(err error) *Error {
 	return Unavailable(err.Error())
 }
 
-// add registers c, unless the server is shutting down.
-func (s *Server) add(c *Conn) bool {
+// add registers c, unless the server is shutting down or its id is taken.
+func (s *Server) add(c *Conn) *Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.draining {
-		return false
+	switch {
+	case s.draining:
+		return Unavailable("the server is shutting down")
+	case s.conns[c.id] != nil:
+		return duplicateID()
 	}
 	s.conns[c.id] = c
 	s.active.add()
-	return true
+	return nil
 }
 
 func (s *Server) remove(c *Conn) {
 	s.mu.Lock()
-	_, found := s.conns[c.id]
-	delete(s.conns, c.id)
+	found := s.conns[c.id] == c
+	if found {
+		delete(s.conns, c.id)
+	}
 	s.mu.Unlock()
 	if found {
 		s.active.done()

@@ -13,7 +13,8 @@ const maxProbes = 5
 
 // upgrade serves the WebSocket request of a session that is on polling. Until the client says
 // "5" the session stays on polling, whatever happens to the WebSocket.
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) {
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, q query) {
+	c := q.conn
 	if !c.beginProbe() {
 		s.refuse(w, r, badRequest("the session is already being upgraded"))
 		return
@@ -24,7 +25,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, c *Conn) {
 		return
 	}
 	defer s.active.done()
-	sock, err := c.accept(w, r, false)
+	sock, err := c.accept(w, r, q.header, false)
 	if err != nil {
 		c.endProbe(nil)
 		return

@@ -35,6 +35,7 @@ type socket struct {
 	closeFrame []byte        // what gorilla wants to say last; owned by the reader
 	guard      fragmentGuard // owned by the reader
 	payload    guardedReader // of the message being read; owned by the reader
+	inflate    *inflater     // nil without compression; what is in it is the reader's
 
 	mu       sync.Mutex
 	readDone bool // guarded by mu
@@ -53,13 +54,17 @@ const readBuffer = 128
 
 // accept switches the request to the WebSocket protocol. On failure it has answered. With hold
 // the response is written by attach, in one call with what is queued.
-func (c *Conn) accept(w http.ResponseWriter, r *http.Request, hold bool) (*socket, error) {
+func (c *Conn) accept(w http.ResponseWriter, r *http.Request, header http.Header, hold bool) (*socket, error) {
 	s := &socket{conn: c, hold: hold}
 	up := upgrader
 	up.Error = func(w http.ResponseWriter, r *http.Request, _ int, reason error) {
 		c.srv.refuse(w, r, badRequest(reason.Error()))
 	}
-	ws, err := up.Upgrade(hijacker{w, s}, r, nil)
+	r, up.EnableCompression = c.srv.cfg.negotiateDeflate(r, c.base64)
+	if up.EnableCompression {
+		s.inflate = &inflater{}
+	}
+	ws, err := up.Upgrade(hijacker{w, s}, r, switchingHeaders(header))
 	if err != nil {
 		return nil, err
 	}
@@ -118,13 +123,13 @@ func writerChain(w http.ResponseWriter) string {
 }
 
 // serveWebSocket opens a session that is born on WebSocket.
-func (c *Conn) serveWebSocket(w http.ResponseWriter, r *http.Request) {
+func (c *Conn) serveWebSocket(w http.ResponseWriter, r *http.Request, header http.Header) {
 	if !c.srv.hold(c) {
 		c.srv.refuse(w, r, unknownSession())
 		return
 	}
 	defer c.srv.active.done()
-	s, err := c.accept(w, r, true)
+	s, err := c.accept(w, r, header, true)
 	if err != nil {
 		c.Fail(TransportError, err)
 		return
@@ -185,18 +190,22 @@ func (s *socket) SetWriteDeadline(t time.Time) error {
 
 // Read counts what a message costs on the wire.
 func (s *socket) Read(p []byte) (int, error) {
+	if s.inflate != nil {
+		return s.inflate.read(s, p)
+	}
 	if err := s.guard.check(); err != nil {
 		return 0, err
 	}
-	var n int
-	var err error
-	if s.raw != nil {
-		n, err = s.reader.Read(p)
-	} else {
-		n, err = s.nc.Read(p)
-	}
+	n, err := s.receive(p)
 	s.guard.raw += int64(n)
 	return n, err
+}
+
+func (s *socket) receive(p []byte) (int, error) {
+	if s.raw != nil {
+		return s.reader.Read(p)
+	}
+	return s.nc.Read(p)
 }
 
 // read is the reader goroutine of a live socket. It never runs user code.
@@ -234,7 +243,13 @@ func (s *socket) next() (binary bool, buf *buffer, err error) {
 	buf = borrowBuffer()
 	s.guard.begin()
 	s.payload = guardedReader{r, &s.guard}
-	err = buf.readFrom(&s.payload)
+	if s.inflate == nil {
+		err = buf.readFrom(&s.payload)
+	} else {
+		most := s.conn.srv.cfg.MaxPayload
+		err = buf.readFrom(s.inflate.limit(r, most))
+		err = s.inflate.judge(s, int64(len(buf.b)), most, err)
+	}
 	s.guard.end()
 	if err == nil && typ == websocket.TextMessage && !utf8.Valid(buf.b) {
 		s.closeFrame = closeFrame(websocket.CloseInvalidFramePayloadData)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/engineio"
 	"github.com/siokit/siokit/wire/msgpack"
 )
 
@@ -17,11 +18,12 @@ import (
 const shutdownPatience = 10 * time.Second
 
 // A Fixture is what js/reference.mjs is, with siokit: a server with default options, one with a fast
-// heartbeat, one that keeps sessions for clients that come back, one for each of two other parsers, and one that an
-// HTTP request stops and starts.
+// heartbeat, one with every option that is off by default, one that keeps sessions for clients that come
+// back, one for each of two other parsers, and one that an HTTP request stops and starts.
 type Fixture struct {
 	main, ping *site
 	recovering *site
+	options    *site
 	msgpack    *site
 	objects    *site
 	control    *http.Server
@@ -46,6 +48,9 @@ func (f *Fixture) start() (err error) {
 	}
 	fast := core.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 600 * time.Millisecond}
 	if f.ping, err = serve("127.0.0.1:0", fast); err != nil {
+		return err
+	}
+	if f.options, err = serve("127.0.0.1:0", everyOption()); err != nil {
 		return err
 	}
 	if f.recovering, err = serve("127.0.0.1:0", core.Config{Recovery: &core.Recovery{}}); err != nil {
@@ -73,6 +78,17 @@ func (f *Fixture) start() (err error) {
 	return nil
 }
 
+// everyOption switches on what is off by default and shows in a client.
+func everyOption() core.Config {
+	return core.Config{
+		PerMessageDeflate: &engineio.Deflate{},
+		Cookie:            &http.Cookie{},
+		InitialPacket:     `2["hello",{"from":"the handshake"}]`,
+		InitialHeaders:    func(h http.Header, _ *http.Request) { h.Set("X-First", "1") },
+		Headers:           func(h http.Header, _ *http.Request) { h.Set("X-All", "1") },
+	}
+}
+
 // restart stops the third server and, on demand, starts it again on the same port.
 func (f *Fixture) restart(again bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -98,6 +114,7 @@ func (f *Fixture) Env() []string {
 	return []string{
 		"SIOKIT_URL=http://" + f.main.address,
 		"SIOKIT_PING_URL=http://" + f.ping.address,
+		"SIOKIT_OPTIONS_URL=http://" + f.options.address,
 		"SIOKIT_RECOVERY_URL=http://" + f.recovering.address,
 		"SIOKIT_RESTART_URL=http://" + f.restarting.address,
 		"SIOKIT_CONTROL_URL=" + f.controlURL,
@@ -114,7 +131,7 @@ func (f *Fixture) Close() error {
 	if f.control != nil {
 		err = f.control.Close()
 	}
-	for _, s := range []*site{f.main, f.ping, f.recovering, f.msgpack, f.objects, f.restarting} {
+	for _, s := range []*site{f.main, f.ping, f.options, f.recovering, f.msgpack, f.objects, f.restarting} {
 		if s != nil { // Start may have failed half-way
 			err = errors.Join(err, s.stop())
 		}

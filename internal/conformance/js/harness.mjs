@@ -9,6 +9,7 @@ import { io as io48 } from "socket.io-client";
 /** Addresses of the fixture under test, from the environment. */
 export const fixture = {
   url: required("SIOKIT_URL"), // default options
+  optionsURL: required("SIOKIT_OPTIONS_URL"), // compression, cookie, headers and initial packet: options.test.mjs
   pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 600 ms
   recoveryURL: required("SIOKIT_RECOVERY_URL"), // connection state recovery
   restartURL: required("SIOKIT_RESTART_URL"), // stopped and started through controlURL

@@ -140,11 +140,18 @@ async function serve(port, options = {}) {
   const io = new Server(http, options);
   contract(io);
   await new Promise((ok) => http.listen(port, "127.0.0.1", ok));
-  return { port: http.address().port, stop: () => new Promise((ok) => (io.close(ok), http.closeAllConnections())) };
+  return { port: http.address().port, engine: io.engine, stop: () => new Promise((ok) => (io.close(ok), http.closeAllConnections())) };
 }
 
 const main = await serve(0);
 const ping = await serve(0, { pingInterval: 300, pingTimeout: 600 });
+const options = await serve(0, {
+  perMessageDeflate: true,
+  cookie: true,
+  initialPacket: '2["hello",{"from":"the handshake"}]',
+});
+options.engine.on("initial_headers", (headers) => (headers["x-first"] = "1"));
+options.engine.on("headers", (headers) => (headers["x-all"] = "1"));
 const recovering = await serve(0, { connectionStateRecovery: {} });
 const packed = await serve(0, { parser: msgpack });
 const written = await serve(0, { parser: objects });
@@ -163,6 +170,7 @@ console.log(
   JSON.stringify({
     SIOKIT_URL: at(main.port),
     SIOKIT_PING_URL: at(ping.port),
+    SIOKIT_OPTIONS_URL: at(options.port),
     SIOKIT_RECOVERY_URL: at(recovering.port),
     SIOKIT_RESTART_URL: at(port),
     SIOKIT_CONTROL_URL: at(control.address().port),
