@@ -153,7 +153,7 @@ func (c *Conn) flushWith(f *flusher) {
 		}
 		f.buf, f.again = f.buf[:0], false
 		for i, m := range batch {
-			f.buf = m.appendFrames(f.buf, c.base64)
+			f.buf = m.appendFrames(f.buf, c.dialect)
 			if len(f.buf) < flushChunk && i < len(batch)-1 {
 				continue
 			}
@@ -199,7 +199,7 @@ func (c *Conn) flushBlocking(ws *socket, rest []byte, batch []*Message, sent ...
 			if err != nil {
 				break
 			}
-			if buf = m.appendFrames(buf, c.base64); len(buf) >= flushChunk {
+			if buf = m.appendFrames(buf, c.dialect); len(buf) >= flushChunk {
 				err = c.writeBlocking(ws, buf)
 				buf = buf[:0]
 			}

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 
 	"github.com/siokit/siokit/wire/eio"
@@ -61,7 +60,8 @@ func control(t eio.Type, text string) *Message {
 
 var (
 	pingMessage = control(eio.Ping, "")
-	noopMessage = control(eio.Noop, "")
+	noopBatch   = []*Message{control(eio.Noop, "")}
+	closeBatch  = []*Message{control(eio.Close, "")}
 )
 
 // rawFrame makes a message of bytes that already are WebSocket frames.
@@ -96,21 +96,16 @@ func appendHeader(dst []byte, op byte, n int) []byte {
 	}
 }
 
-// appendFrames appends m as WebSocket frames. base64Only is for clients that asked for b64=1.
-func (m *Message) appendFrames(dst []byte, base64Only bool) []byte {
+// appendFrames appends m as WebSocket frames.
+func (m *Message) appendFrames(dst []byte, d *dialect) []byte {
 	dst = append(dst, m.buf[m.start:]...)
-	for _, a := range m.attachments {
-		if base64Only {
-			dst = appendHeader(dst, opText, 1+base64.StdEncoding.EncodedLen(len(a)))
-			dst = eio.Append(dst, eio.Packet{Type: eio.Message, Binary: true, Data: a})
-			continue
-		}
-		dst = append(appendHeader(dst, opBinary, len(a)), a...)
+	if len(m.attachments) > 0 {
+		dst = d.appendAttachments(dst, m.attachments)
 	}
 	return dst
 }
 
-// appendPayload appends m to a polling payload.
+// appendPayload appends m to a polling payload of Engine.IO 4.
 func (m *Message) appendPayload(dst []byte) []byte {
 	if len(dst) > 0 {
 		dst = append(dst, eio.Separator)

@@ -142,6 +142,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
 	})
 	c.push(newPacket(eio.Open, open, nil))
 	c.heartbeat.start()
+	c.opened(receiver)
 	if q.transport == Polling {
 		c.servePoll(w, r)
 		return

@@ -15,7 +15,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
-	"github.com/siokit/siokit/wire/eio"
 )
 
 // A socket is one WebSocket. gorilla/websocket does the handshake and reads; what it wants to
@@ -208,10 +207,7 @@ func (s *socket) read() {
 			s.readFailed(err)
 			return
 		}
-		p := eio.Packet{Type: eio.Message, Binary: true, Data: buf.b}
-		if !binary {
-			p, err = eio.Decode(buf.b)
-		}
+		p, err := c.dialect.frame(binary, buf.b)
 		if err != nil {
 			c.endInput(ParseError, err)
 		} else {
