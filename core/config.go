@@ -83,8 +83,14 @@ type Config struct {
 	OutboxBytes     int           // default 1 MiB: a client further behind is disconnected
 	OutboxPackets   int           // default 8,192
 	Transports      []string      // default polling and websocket
+	AllowEIO3       bool          // accept socket.io-client 1 and 2 too; default false: refused with code 5
 	DisableUpgrades bool          // keep polling clients on polling; default false
 	CompressFrom    int           // default 1,024 bytes: smallest polling response that is compressed
+
+	// JSONP lets browsers without CORS poll by script tags. Default false. New refuses it together with
+	// Sessions or Authenticate: a script tag on any page sends the visitor's cookies and no Origin, so
+	// the page could open a socket as the logged-in user and read what it gets.
+	JSONP bool
 
 	// Origins lists the page origins that may connect, on every transport:
 	// "https://app.example", "https://*.app.example". Empty: only the origin the server itself is
@@ -192,6 +198,9 @@ func (cfg *Config) validate() error {
 	if cfg.openToAnyPage() && !cfg.DangerouslyAllowAnyOrigin {
 		return errors.New(`core: Origins "*" cannot be combined with Sessions or Authenticate: any web page could open a socket as the logged-in user. List the origins of your pages, for example "https://app.example"`)
 	}
+	if cfg.JSONP && (cfg.Sessions != nil || cfg.Authenticate != nil) {
+		return errors.New("core: JSONP cannot be combined with Sessions or Authenticate: script tags send cookies from any page and no Origin. Leave JSONP off; every browser since Internet Explorer 10 does without")
+	}
 	return nil
 }
 
@@ -211,6 +220,8 @@ func (cfg *Config) engine() engineio.Config {
 		OutboxPackets:   cfg.OutboxPackets,
 		Transports:      cfg.Transports,
 		DisableUpgrades: cfg.DisableUpgrades,
+		AllowEIO3:       cfg.AllowEIO3,
+		JSONP:           cfg.JSONP,
 		CompressFrom:    cfg.CompressFrom,
 		Origins:         cfg.Origins,
 		TrustedProxies:  cfg.TrustedProxies,

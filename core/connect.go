@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/siokit/siokit/engineio"
-	"github.com/siokit/siokit/wire/sio"
 )
 
 // Bounds of what may be emitted to a socket before its CONNECT reply.
@@ -38,10 +37,10 @@ func (c *client) join(namespace string, auth []byte, known bool) error {
 	if ns == nil {
 		c.mu.Unlock()
 		c.srv.cfg.Logger.Debug("core: a client asked for an unknown namespace", "namespace", clip(namespace), "known", c.srv.namespaceNames())
-		return c.refuse(namespace, &ConnectError{Message: "Invalid namespace"})
+		return c.refuse(namespace, c.invalidNamespace())
 	}
 	s := newSocket(c, ns, bytes.Clone(auth))
-	if ns.recovery != nil {
+	if ns.recovery != nil && !c.protocol4 {
 		if pid, session := ns.recovery.take(auth, c.principal); session != nil {
 			s.resume(pid, session)
 		}
@@ -58,7 +57,7 @@ func (c *client) refuse(namespace string, cause error) error {
 	err := protect(func() (err error) { // ClientError and MarshalJSON are the user's
 		var data any
 		message, data = refusal(cause)
-		packet, err = sio.AppendConnectError(make([]byte, engineio.Headroom, 128), namespace, message, data)
+		packet, err = c.appendRefusal(make([]byte, engineio.Headroom, 128), namespace, message, data)
 		return err
 	})
 	if err != nil {
@@ -66,7 +65,7 @@ func (c *client) refuse(namespace string, cause error) error {
 			c.srv.panics.Add(1)
 		}
 		c.srv.cfg.Logger.Error("core: a refusal's data cannot be encoded", "namespace", clip(namespace), "error", err)
-		packet, err = sio.AppendConnectError(make([]byte, engineio.Headroom, 128), namespace, message, nil)
+		packet, err = c.appendRefusal(make([]byte, engineio.Headroom, 128), namespace, message, nil)
 		if err != nil {
 			return err
 		}

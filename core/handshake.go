@@ -17,6 +17,7 @@ type Handshake struct {
 	RemoteIP   string // the client's address by the adapter's trusted-proxy rules, else that of RemoteAddr
 	Secure     bool   // the request came over TLS to this process
 	Time       time.Time
+	Revision   int // of Engine.IO: 4, or 3 for socket.io-client 1 and 2, see Config.AllowEIO3
 }
 
 // Query returns the parameters of the handshake's URL.
@@ -42,7 +43,7 @@ func WithRemoteIP(ctx context.Context, ip string) context.Context {
 	return context.WithValue(ctx, remoteIPKey{}, ip)
 }
 
-func newHandshake(r *http.Request) *Handshake {
+func newHandshake(r *http.Request, revision int) *Handshake {
 	ip, ok := r.Context().Value(remoteIPKey{}).(string)
 	if !ok {
 		ip = r.RemoteAddr
@@ -52,7 +53,7 @@ func newHandshake(r *http.Request) *Handshake {
 	}
 	u := *r.URL
 	q := u.Query()
-	for _, own := range []string{"EIO", "transport", "sid", "t", "b64"} {
+	for _, own := range []string{"EIO", "transport", "sid", "t", "b64", "j"} {
 		q.Del(own)
 	}
 	u.RawQuery = q.Encode()
@@ -64,5 +65,6 @@ func newHandshake(r *http.Request) *Handshake {
 		RemoteIP:   ip,
 		Secure:     r.TLS != nil,
 		Time:       time.Now(),
+		Revision:   revision,
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/siokit/siokit/engineio"
-	"github.com/siokit/siokit/wire/sio"
 )
 
 // A Server is a Socket.IO server: an http.Handler to be mounted in an existing application. It
@@ -91,7 +90,7 @@ func (s *Server) namespaceNames() []string {
 
 // accept opens a connection: the hooks of Config run here, on the handshake request.
 func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver, error) {
-	c := &client{srv: s, conn: conn, handshake: newHandshake(r), decoder: sio.NewDecoder(sio.FromClient, nil)}
+	c := &client{srv: s, conn: conn, handshake: newHandshake(r, conn.Revision()), protocol4: conn.Revision() == 3, decoder: newDecoder(conn)}
 	err := protectHTTP(func() (err error) {
 		if s.cfg.AllowRequest != nil {
 			if err := s.cfg.AllowRequest(r); err != nil {

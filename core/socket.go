@@ -228,10 +228,7 @@ func (s *Socket) keepEarly(m *engineio.Message) (kept bool, err error) {
 // accept queues the CONNECT reply, then what was emitted before it, and opens the socket for
 // events. It does nothing when the client has left.
 func (s *Socket) accept() {
-	packet, err := sio.AppendConnect(make([]byte, engineio.Headroom, 64), s.ns.name, struct {
-		SID string `json:"sid"`
-		PID string `json:"pid,omitempty"`
-	}{s.id, s.pid})
+	packet, err := sio.AppendConnect(make([]byte, engineio.Headroom, 64), s.ns.name, s.connectReply())
 	if err != nil {
 		panic(err) // a string always encodes
 	}
@@ -290,7 +287,7 @@ func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 
 	s.abandon(pending)
 	s.ns.unregister(s)
-	if r := s.ns.recovery; r != nil && was == socketConnected && reason.recoverable() {
+	if r := s.ns.recovery; r != nil && was == socketConnected && reason.recoverable() && !s.client.protocol4 {
 		r.keep(s)
 	}
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
