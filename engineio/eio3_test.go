@@ -245,6 +245,18 @@ func TestRevision3Heartbeat(t *testing.T) {
 		pass(tick)
 		s.wantClosed(t, engineio.PingTimeout)
 	})
+	bubble(t, allowEIO3, func(t *testing.T, r *rig) { // the upgrade is no ping, and does not stop the clock
+		sid, s := r.open3(t, "")
+		pass(interval)
+		ws, _ := r.dial(t).handshake(webSocket3 + "&sid=" + sid)
+		ws.send("2probe")
+		ws.wantText("3probe")
+		ws.send("5")
+		pass(timeoutD - tick)
+		s.wantOpen(t)
+		pass(tick)
+		s.wantClosed(t, engineio.PingTimeout)
+	})
 }
 
 // Pings that are not read the answers of fill the outbox, not the memory.

@@ -123,7 +123,7 @@ function torture(socket) {
 
 /** Serves the contract; port 0 takes a free one. */
 async function serve(port, options = {}) {
-  const http = createServer();
+  const http = createServer((_, response) => response.writeHead(404).end("not found"));
   const io = new Server(http, options);
   contract(io);
   await new Promise((ok) => http.listen(port, "127.0.0.1", ok));
@@ -132,6 +132,8 @@ async function serve(port, options = {}) {
 
 const main = await serve(0);
 const ping = await serve(0, { pingInterval: 300, pingTimeout: 600 });
+const old = await serve(0, { allowEIO3: true });
+const oldPing = await serve(0, { allowEIO3: true, pingInterval: 300, pingTimeout: 600 });
 const recovering = await serve(0, { connectionStateRecovery: {} });
 let restarting = await serve(0);
 const { port } = restarting;
@@ -148,6 +150,8 @@ console.log(
   JSON.stringify({
     SIOKIT_URL: at(main.port),
     SIOKIT_PING_URL: at(ping.port),
+    SIOKIT_OLD_URL: at(old.port),
+    SIOKIT_OLD_PING_URL: at(oldPing.port),
     SIOKIT_RECOVERY_URL: at(recovering.port),
     SIOKIT_RESTART_URL: at(port),
     SIOKIT_CONTROL_URL: at(control.address().port),
