@@ -259,6 +259,27 @@ func TestRevision3Heartbeat(t *testing.T) {
 	})
 }
 
+// While the Receiver blocks, the client's ping may be waiting behind what it takes.
+func TestRevision3HeartbeatBehindWork(t *testing.T) {
+	release := make(chan struct{})
+	block := func(*session, string, bool) { <-release }
+	bubble(t, allowEIO3, func(t *testing.T, r *rig) {
+		release = make(chan struct{}) // of this bubble
+		ws, s := r.ws3(t, webSocket3)
+		ws.send("4work")
+		ws.send("2")
+		pass(2 * (interval + timeoutD))
+		s.wantOpen(t)
+		ws.silent("in Engine.IO 3 the server sends no ping")
+		close(release)
+		ws.wantText("3")
+		pass(interval + timeoutD - tick)
+		s.wantOpen(t)
+		pass(timeoutD + tick) // it was slow once: one more wait
+		s.wantClosed(t, engineio.PingTimeout)
+	}, receiving(block))
+}
+
 // Pings that are not read the answers of fill the outbox, not the memory.
 func TestRevision3PingFlood(t *testing.T) {
 	bubble(t, engineio.Config{AllowEIO3: true, OutboxBytes: 1 << 16}, func(t *testing.T, r *rig) {
