@@ -21,6 +21,7 @@ type client struct {
 	ctx       context.Context // carries session and identity; ends with the connection or the login
 	handshake *Handshake
 	principal string
+	protocol4 bool        // Socket.IO 1 or 2 on the other side
 	decoder   sio.Decoder // owned by Receive
 
 	joinTimer   *engineio.Timer // closes a connection that joins nothing
@@ -84,6 +85,12 @@ func (c *client) receive(data []byte, binary bool) error {
 // take handles a packet, or the header of one whose attachments are still to come. An error
 // closes the connection.
 func (c *client) take(p sio.Packet, complete bool) error {
+	if c.protocol4 {
+		var err error
+		if p, err = fromProtocol4(p); err != nil {
+			return err
+		}
+	}
 	s, known := c.find(p.Namespace)
 	switch {
 	case c.ignores(p.Type):

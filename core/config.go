@@ -120,6 +120,7 @@ type Config struct {
 	OutboxBytes     int           // default 1 MiB: a client further behind is disconnected
 	OutboxPackets   int           // default 8,192
 	Transports      []string      // default polling and websocket
+	AllowEIO3       bool          // accept socket.io-client 1 and 2 too; default false: refused with code 5
 	DisableUpgrades bool          // keep polling clients on polling; default false
 	CompressFrom    int           // default 1,024 bytes: smallest polling response that is compressed; negative: none
 
@@ -138,6 +139,11 @@ type Config struct {
 	// the request's goroutine, maybe several at once, and must not block for long. A panic in it is
 	// logged. Refusals in middleware and OnConnect are not among them. Default nil.
 	OnConnectionError func(r *http.Request, err *engineio.Error)
+
+	// JSONP lets browsers without CORS poll by script tags. Default false. New refuses it together with
+	// Sessions or Authenticate: a script tag on any page sends the visitor's cookies and no Origin, so
+	// the page could open a socket as the logged-in user and read what it gets.
+	JSONP bool
 
 	// Origins lists the page origins that may connect, on every transport:
 	// "https://app.example", "https://*.app.example". Empty: only the origin the server itself is
@@ -264,8 +270,14 @@ func (cfg *Config) validate() error {
 	if sio.Reserved(cfg.EndedEvent) {
 		return fmt.Errorf("core: EndedEvent must not be %q, which clients know as something else: choose another name", cfg.EndedEvent)
 	}
+	if cfg.AllowEIO3 && cfg.Parser != nil {
+		return errors.New("core: AllowEIO3 cannot be combined with Parser: socket.io-client 1 and 2 speak the protocol's text only")
+	}
 	if cfg.openToAnyPage() && !cfg.DangerouslyAllowAnyOrigin {
 		return errors.New(`core: Origins "*" cannot be combined with Sessions or Authenticate: any web page could open a socket as the logged-in user. List the origins of your pages, for example "https://app.example"`)
+	}
+	if cfg.JSONP && (cfg.Sessions != nil || cfg.Authenticate != nil) {
+		return errors.New("core: JSONP cannot be combined with Sessions or Authenticate: script tags send cookies from any page and no Origin. Leave JSONP off; every browser since Internet Explorer 10 does without")
 	}
 	return nil
 }
@@ -294,6 +306,8 @@ func (cfg *Config) engine() engineio.Config {
 		OutboxPackets:     cfg.OutboxPackets,
 		Transports:        cfg.Transports,
 		DisableUpgrades:   cfg.DisableUpgrades,
+		AllowEIO3:         cfg.AllowEIO3,
+		JSONP:             cfg.JSONP,
 		CompressFrom:      cfg.CompressFrom,
 		PerMessageDeflate: cfg.PerMessageDeflate,
 		Cookie:            cfg.Cookie,

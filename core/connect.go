@@ -53,7 +53,7 @@ func (c *client) admit(ns *Namespace, namespace string, auth []byte, known bool)
 		return nil, errInvalidNamespace
 	}
 	s := newSocket(c, ns, bytes.Clone(auth))
-	if ns.recovery != nil {
+	if ns.recovery != nil && !c.protocol4 {
 		if pid, session := ns.recovery.take(auth, c.principal); session != nil {
 			s.resume(pid, session)
 		}
@@ -68,7 +68,7 @@ func (c *client) refuse(namespace string, cause error) error {
 	err := protect(func() (err error) { // ClientError, MarshalJSON and Config.Parser are the user's
 		var data any
 		message, data = refusal(cause)
-		packet, err = c.srv.encodeConnectError(namespace, message, data)
+		packet, err = c.encodeRefusal(namespace, message, data)
 		return err
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *client) refuse(namespace string, cause error) error {
 		}
 		c.srv.cfg.Logger.Error("core: a refusal's data cannot be encoded", "namespace", clip(namespace), "error", err)
 		err = protect(func() (err error) {
-			packet, err = c.srv.encodeConnectError(namespace, message, nil)
+			packet, err = c.encodeRefusal(namespace, message, nil)
 			return err
 		})
 		if err != nil {

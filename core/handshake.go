@@ -17,6 +17,7 @@ type Handshake struct {
 	RemoteIP   string // the client's address by the adapter's rules, else by Config.TrustedProxies
 	Secure     bool   // the request came over TLS to this process
 	Time       time.Time
+	Revision   int // of Engine.IO: 4, or 3 for socket.io-client 1 and 2, see Config.AllowEIO3
 
 	pathValue func(name string) string // nil: the route has no parameters
 }
@@ -64,7 +65,7 @@ func WithPathValues(ctx context.Context, lookup func(name string) string) contex
 	return context.WithValue(ctx, pathValueKey{}, lookup)
 }
 
-func (s *Server) newHandshake(r *http.Request) *Handshake {
+func (s *Server) newHandshake(r *http.Request, revision int) *Handshake {
 	ip, ok := r.Context().Value(remoteIPKey{}).(string)
 	if !ok {
 		ip = s.engine.ClientIP(r)
@@ -75,7 +76,7 @@ func (s *Server) newHandshake(r *http.Request) *Handshake {
 	}
 	u := *r.URL
 	q := u.Query()
-	for _, own := range []string{"EIO", "transport", "sid", "t", "b64"} {
+	for _, own := range []string{"EIO", "transport", "sid", "t", "b64", "j"} {
 		q.Del(own)
 	}
 	u.RawQuery = q.Encode()
@@ -88,6 +89,7 @@ func (s *Server) newHandshake(r *http.Request) *Handshake {
 		Secure:     r.TLS != nil,
 		Time:       time.Now(),
 		pathValue:  values,
+		Revision:   revision,
 	}
 }
 

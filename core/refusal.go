@@ -23,6 +23,7 @@ type refusalKind struct {
 	status int
 	code   int
 	origin string
+	agent  string // of clients of another protocol, which are told apart by it
 }
 
 const maxRefusalKinds = 256
@@ -32,7 +33,10 @@ const originCause = "the page's origin "
 
 func (l *refusalLog) refused(r *http.Request, e *engineio.Error) {
 	level := slog.LevelWarn
-	kind := refusalKind{e.Status, e.Code, clip(r.Header.Get("Origin"))}
+	kind := refusalKind{status: e.Status, code: e.Code, origin: clip(r.Header.Get("Origin"))}
+	if e.Code == engineio.CodeUnsupportedEngine {
+		kind.agent = clip(r.UserAgent())
+	}
 	l.mu.Lock()
 	if _, again := l.seen[kind]; again || len(l.seen) >= maxRefusalKinds {
 		level = slog.LevelDebug
@@ -48,10 +52,29 @@ func (l *refusalLog) refused(r *http.Request, e *engineio.Error) {
 		"cure", cure(r, e))
 }
 
-// cure is the line of configuration that lets a refused page in, if the page's origin was the
-// reason. Behind a proxy that nobody declared the origin is right and what it is compared with is
-// wrong.
+// cure is what to do about a refusal: for a page's origin, or a client's protocol, the line of
+// configuration that lets it in.
 func cure(r *http.Request, e *engineio.Error) string {
+	if e.Code == engineio.CodeUnsupportedEngine {
+		return protocolCure(r)
+	}
+	return originCure(r, e)
+}
+
+// protocolCure speaks about clients that are too old, or none of Socket.IO's.
+func protocolCure(r *http.Request) string {
+	switch r.URL.Query().Get("EIO") {
+	case "3":
+		return "update that client to socket.io-client 4, or accept version 2 as well: core.Config{AllowEIO3: true}"
+	case "":
+		return "that is no Socket.IO client, or one older than version 1: connect with socket.io-client 4 instead of a plain WebSocket"
+	}
+	return "update that client to socket.io-client 4"
+}
+
+// originCure: behind a proxy that nobody declared the origin is right and what it is compared with is
+// wrong.
+func originCure(r *http.Request, e *engineio.Error) string {
 	if !strings.HasPrefix(e.Cause, originCause) {
 		return ""
 	}

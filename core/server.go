@@ -22,6 +22,7 @@ import (
 type Server struct {
 	cfg     Config
 	limits  sio.Limits  // of every client's packets
+	limits4 sio.Limits  // of those of socket.io-client 1 and 2
 	encoder sio.Encoder // of every packet to clients
 	engine  *engineio.Server
 	root    *Namespace
@@ -58,6 +59,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		cfg:        cfg,
 		limits:     cfg.limits(),
+		limits4:    limits4(cfg.limits()),
 		encoder:    sio.Encoder{Parser: cfg.Parser, JSON: cfg.JSON, Attachments: cfg.MaxAttachments},
 		background: newBackground(),
 		namespaces: make(map[string]*Namespace),
@@ -79,7 +81,7 @@ func New(cfg Config) (*Server, error) {
 
 // accept opens a connection: the hooks of Config run here, on the handshake request.
 func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver, error) {
-	c := &client{srv: s, conn: conn, handshake: s.newHandshake(r), decoder: sio.NewDecoder(sio.FromClient, &s.limits)}
+	c := &client{srv: s, conn: conn, handshake: s.newHandshake(r, conn.Revision()), protocol4: conn.Revision() == 3, decoder: s.newDecoder(conn)}
 	err := protectHTTP(func() (err error) {
 		if s.cfg.Parser != nil {
 			c.decoder = sio.NewParserDecoder(s.cfg.Parser, sio.FromClient, &s.limits)

@@ -232,7 +232,7 @@ func (s *Socket) keepEarly(m *engineio.Message) (kept bool, err error) {
 func (s *Socket) accept() {
 	var reply *engineio.Message
 	err := protect(func() (err error) { // Config.Parser is the user's
-		reply, err = s.ns.srv.encodeConnect(s.ns.name, s.id, s.pid)
+		reply, err = s.encodeReply()
 		return err
 	})
 	if err != nil {
@@ -296,7 +296,7 @@ func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 
 	s.abandon(pending)
 	s.ns.unregister(s)
-	if r := s.ns.recovery; r != nil && was == socketConnected && reason.recoverable() {
+	if r := s.ns.recovery; r != nil && was == socketConnected && reason.recoverable() && !s.client.protocol4 {
 		r.keep(s)
 	}
 	s.client.srv.leave(s.ns)

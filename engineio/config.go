@@ -98,6 +98,15 @@ type Config struct {
 	// it. Default 5 s.
 	CloseTimeout time.Duration
 
+	// AllowEIO3 also accepts clients of Engine.IO 3, that is socket.io-client 1 and 2. Default false:
+	// they are refused with code 5. Their heartbeat comes from the client, whose timers browsers slow
+	// down in hidden tabs: a PingTimeout below a minute may then end them.
+	AllowEIO3 bool
+	// JSONP lets clients poll by script tags, for browsers that know no CORS. Default false. DANGER: a
+	// script tag sends the visitor's cookies and no Origin, from any page: the Origin check is void, and
+	// Accept and Authorize must not trust cookies.
+	JSONP bool
+
 	// Origins lists the page origins that may connect: "https://app.example", a wildcard for
 	// subdomains "https://*.app.example", or "*" for any. Empty: only the origin that the
 	// request itself was sent to. It holds for polling, WebSocket and preflight alike. A client

@@ -18,8 +18,8 @@ type Conn struct {
 	cancel    context.CancelCauseFunc
 	receiver  Receiver // set once by the handshake, before anything can be received
 	heartbeat heartbeat
-	closing   Timer // cuts a connection that does not fetch the rest in time
-	base64    bool  // the client cannot read binary frames
+	closing   Timer    // cuts a connection that does not fetch the rest in time
+	dialect   *dialect // how the client departs from Engine.IO 4; nil for most
 
 	recv      sync.Mutex  // held while Receiver.Receive runs, so that POSTs and frames never overlap
 	receiving atomic.Bool // Receive is running
@@ -46,9 +46,9 @@ const (
 )
 
 func newConn(s *Server, r *http.Request, q query, id string) *Conn {
-	c := &Conn{srv: s, id: id, base64: q.base64}
+	c := &Conn{srv: s, id: id, dialect: q.dialect()}
 	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(r.Context()))
-	c.heartbeat = heartbeat{conn: c, timer: Timer{f: nil}}
+	c.heartbeat = heartbeat{conn: c, timer: Timer{f: nil}, waiting: q.revision3}
 	c.heartbeat.timer.f = c.heartbeat.fire
 	c.closing.f = c.cut
 	return c
@@ -66,6 +66,14 @@ func (c *Conn) Transport() string {
 		return WebSocket
 	}
 	return Polling
+}
+
+// Revision returns the client's revision of Engine.IO: 4, or 3 with Config.AllowEIO3.
+func (c *Conn) Revision() int {
+	if c.dialect.v3() {
+		return 3
+	}
+	return 4
 }
 
 // Close ends the connection for the Receiver at once and for the client once what is queued has

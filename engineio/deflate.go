@@ -52,9 +52,10 @@ func (d *Deflate) withDefaults() (*Deflate, error) {
 const permessageDeflate = "permessage-deflate"
 
 // negotiateDeflate returns r as gorilla should see it, and whether compression was agreed on.
-// gorilla takes any offer, also one with parameters that it then does not keep.
-func (cfg *Config) negotiateDeflate(r *http.Request, base64 bool) (*http.Request, bool) {
-	if cfg.PerMessageDeflate == nil || base64 || !offersDeflate(r.Header) {
+// gorilla takes any offer, also one with parameters that it then does not keep. The frames of a client
+// with a dialect are its own, and not compressed.
+func (cfg *Config) negotiateDeflate(r *http.Request, foreign bool) (*http.Request, bool) {
+	if cfg.PerMessageDeflate == nil || foreign || !offersDeflate(r.Header) {
 		return r, false
 	}
 	agreed := *r
@@ -186,5 +187,5 @@ func (s *socket) appendFrames(dst []byte, m *Message) []byte {
 			return append(dst, m.deflatedFrames(d)...)
 		}
 	}
-	return m.appendFrames(dst, s.conn.base64)
+	return m.appendFrames(dst, s.conn.dialect)
 }

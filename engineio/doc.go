@@ -15,6 +15,12 @@
 // client delays nobody. All timers of a server live on one clock goroutine. A parked
 // long-poll lives on the goroutine net/http gave it.
 //
+// # Older clients
+//
+// Config.AllowEIO3 and Config.JSONP let in clients that speak otherwise. Such a connection has a
+// dialect, which its handshake decides; all others have none and pay a nil check. A [Message] is
+// encoded once for all of them: only the framing around its text and its attachments differs.
+//
 // # Locks
 //
 // Conn.mu guards one connection and is held for a few assignments only: never while bytes are

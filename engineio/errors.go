@@ -59,17 +59,6 @@ func Forbidden(cause string) *Error {
 	return &Error{http.StatusForbidden, CodeForbidden, "Forbidden", cause}
 }
 
-func unsupportedVersion(got string) *Error {
-	cause := "the client speaks Engine.IO " + strconv.Quote(clip(got)) + ", this server needs 4: use socket.io-client 3 or 4"
-	switch got {
-	case "":
-		cause = "the request has no EIO parameter: this looks like a plain WebSocket client; use socket.io-client"
-	case "3":
-		cause = "the client speaks Engine.IO 3 (socket.io-client 1 or 2); this server needs 4: use socket.io-client 3 or 4"
-	}
-	return &Error{http.StatusBadRequest, CodeUnsupportedEngine, "Unsupported protocol version", cause}
-}
-
 // Unavailable refuses with 503 and Retry-After: the client may come back.
 func Unavailable(cause string) *Error {
 	return &Error{http.StatusServiceUnavailable, CodeForbidden, "Service unavailable", cause}

@@ -7,11 +7,15 @@ import "time"
 type heartbeat struct {
 	conn    *Conn
 	timer   Timer
-	waiting bool // a ping is out; guarded by conn.mu
+	waiting bool // a ping is out, or in Engine.IO 3 one is to come; guarded by conn.mu
 }
 
 func (h *heartbeat) start() {
-	h.conn.srv.clock.reset(&h.timer, h.conn.srv.cfg.PingInterval)
+	d := h.conn.srv.cfg.PingInterval
+	if h.conn.dialect.v3() {
+		d += h.conn.srv.cfg.PingTimeout
+	}
+	h.conn.srv.clock.reset(&h.timer, d)
 }
 
 // fire runs on the clock goroutine.
@@ -34,7 +38,7 @@ func (h *heartbeat) fire() {
 	// While the Receiver blocks, or where it has, the pong is still to be read: ping again, so
 	// that a dead link shows as a failing write, and wait once more.
 	h.waiting = true
-	ready := c.queueLocked(pingMessage)
+	ready := !c.dialect.v3() && c.queueLocked(pingMessage)
 	c.srv.clock.reset(&h.timer, c.srv.cfg.PingTimeout) // under mu: a quick pong must find it armed
 	c.mu.Unlock()
 	if ready {

@@ -1,7 +1,6 @@
 package engineio
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"math"
 	"sync/atomic"
@@ -69,7 +68,8 @@ func control(t eio.Type, text string) *Message {
 
 var (
 	pingMessage = control(eio.Ping, "")
-	noopMessage = control(eio.Noop, "")
+	noopBatch   = []*Message{control(eio.Noop, "")}
+	closeBatch  = []*Message{control(eio.Close, "")}
 )
 
 // rawFrame makes a message of bytes that already are WebSocket frames.
@@ -115,28 +115,20 @@ func appendHeader(dst []byte, op byte, n int) []byte {
 	}
 }
 
-// appendFrames appends m as WebSocket frames. base64Only is for clients that asked for b64=1.
-func (m *Message) appendFrames(dst []byte, base64Only bool) []byte {
-	if m.binary && base64Only {
-		dst = appendBinaryFrame(dst, m.data(), base64Only)
+// appendFrames appends m as WebSocket frames.
+func (m *Message) appendFrames(dst []byte, d *dialect) []byte {
+	if m.binary && d != nil {
+		dst = d.appendAttachments(dst, [][]byte{m.data()})
 	} else {
 		dst = append(dst, m.buf[m.start:]...)
 	}
-	for _, a := range m.attachments {
-		dst = appendBinaryFrame(dst, a, base64Only)
+	if len(m.attachments) > 0 {
+		dst = d.appendAttachments(dst, m.attachments)
 	}
 	return dst
 }
 
-func appendBinaryFrame(dst, data []byte, base64Only bool) []byte {
-	if base64Only {
-		dst = appendHeader(dst, opText, 1+base64.StdEncoding.EncodedLen(len(data)))
-		return eio.Append(dst, eio.Packet{Type: eio.Message, Binary: true, Data: data})
-	}
-	return append(appendHeader(dst, opBinary, len(data)), data...)
-}
-
-// appendPayload appends m to a polling payload.
+// appendPayload appends m to a polling payload of Engine.IO 4.
 func (m *Message) appendPayload(dst []byte) []byte {
 	if len(dst) > 0 {
 		dst = append(dst, eio.Separator)

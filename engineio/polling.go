@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/siokit/siokit/wire/eio"
 )
@@ -61,19 +60,20 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 	last := c.state != stateOpen && !upgraded && len(batch) == 0
 	c.mu.Unlock()
 
-	payload := borrowBuffer()
 	packets, compressible := 0, true
 	for _, m := range batch {
 		compressible = compressible && !m.plain
-		payload.b = m.appendPayload(payload.b)
 		packets += m.packets()
 	}
+	say := batch
 	switch {
 	case last: // alone: clients act on a close at once, but on messages only a moment later
-		payload.b = control(eio.Close, "").appendPayload(payload.b)
+		say = closeBatch
 	case len(batch) == 0:
-		payload.b = noopMessage.appendPayload(payload.b)
+		say = noopBatch
 	}
+	payload := borrowBuffer()
+	payload.b = c.dialect.appendPayload(payload.b, say)
 	err := c.writePayload(w, r, payload.b, compressible)
 	payload.release()
 	c.mu.Lock()
@@ -160,7 +160,7 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	rc := http.NewResponseController(w)
 	h := w.Header()
 	secureHeaders(h)
-	h["Content-Type"] = headerPayload
+	h["Content-Type"] = c.dialect.contentType(payload)
 	if compressible {
 		if zipped := c.srv.compress(h, r, payload); zipped != nil {
 			defer zipped.release()
@@ -186,7 +186,9 @@ var errAborted = errors.New("the client hung up on its poll")
 
 // servePost takes a body of packets.
 func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
-	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "application/octet-stream" {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	binary := media == "application/octet-stream"
+	if binary && !c.dialect.acceptsBinaryBodies() {
 		c.Fail(TransportError, errors.New("a POST with a binary content type"))
 		c.srv.refuse(w, r, badRequest("binary bodies are Engine.IO 3"))
 		return
@@ -220,7 +222,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 		c.srv.refuse(w, r, refusal)
 		return
 	}
-	c.takePayload(body.b)
+	c.takePayload(body.b, binary)
 	body.release()
 	c.endPost()
 	h := w.Header()
@@ -277,34 +279,47 @@ func (c *Conn) readBody(r *http.Request) (*buffer, *Error) {
 }
 
 // takePayload hands the packets of a body to the Receiver, in order, up to the first bad one.
-func (c *Conn) takePayload(payload []byte) {
+func (c *Conn) takePayload(payload []byte, binary bool) {
 	c.recv.Lock()
 	defer c.recv.Unlock()
-	if !utf8.Valid(payload) {
-		payload = []byte(string([]rune(string(payload)))) // U+FFFD for each bad byte, as a browser decodes
+	if c.dialect != nil {
+		c.takeForeignPayload(payload, binary)
+		return
 	}
-	for p, err := range eio.Packets(payload) {
-		if err != nil {
-			c.endInput(ParseError, err)
-			return
-		}
-		if !c.takePacket(p) {
+	for p, err := range eio.Packets(validUTF8(payload)) {
+		if !c.takeNext(p, err) {
 			return
 		}
 	}
 }
 
+// takeNext is takePacket for one that may be broken.
+func (c *Conn) takeNext(p eio.Packet, err error) bool {
+	if err != nil {
+		c.endInput(ParseError, err)
+		return false
+	}
+	return c.takePacket(p)
+}
+
 // takePacket handles one packet from the client. The caller holds c.recv. It reports whether
 // there may be more.
 func (c *Conn) takePacket(p eio.Packet) bool {
-	switch p.Type {
+	switch v3 := c.dialect.v3(); p.Type {
 	case eio.Message:
 		return c.deliver(p.Data, p.Binary)
 	case eio.Pong:
+		if v3 {
+			c.endInput(TransportError, errors.New("invalid heartbeat direction: in Engine.IO 3 the client pings"))
+			return false
+		}
 		c.heartbeat.pong()
 	case eio.Ping:
-		c.endInput(TransportError, errors.New("invalid heartbeat direction: in Engine.IO 4 the server pings"))
-		return false
+		if !v3 {
+			c.endInput(TransportError, errors.New("invalid heartbeat direction: in Engine.IO 4 the server pings"))
+			return false
+		}
+		c.heartbeat.ping()
 	case eio.Close:
 		c.endInput(TransportClose, nil)
 		return false

@@ -13,6 +13,8 @@ type query struct {
 	conn      *Conn       // nil for a handshake
 	upgrade   bool        // the request asks for the WebSocket protocol
 	base64    bool        // the client cannot read binary frames
+	revision3 bool        // the handshake is one of Engine.IO 3
+	jsonp     string      // the poll is a script that calls this function
 	header    http.Header // of Config's hooks, for a 101; nil when there are none
 }
 
@@ -20,7 +22,7 @@ type query struct {
 // same code, and then what the Node server does not check.
 func (s *Server) verify(r *http.Request) (query, *Error) {
 	params, malformed := url.ParseQuery(r.URL.RawQuery) // what is malformed counts as absent
-	for _, name := range []string{"EIO", "transport", "sid"} {
+	for _, name := range []string{"EIO", "transport", "sid", "j"} {
 		if len(params[name]) > 1 {
 			return query{}, badRequest("the parameter " + name + " is repeated; proxies and servers would disagree on which one counts")
 		}
@@ -32,8 +34,9 @@ func (s *Server) verify(r *http.Request) (query, *Error) {
 	if !s.cfg.allows(q.transport) {
 		return q, unknownTransport("transport " + clip(q.transport))
 	}
-	if params.Has("j") {
-		return q, unknownTransport("JSONP polling is off: it defeats every origin check")
+	var refusal *Error
+	if q.jsonp, refusal = s.verifyJSONP(params, q.transport); refusal != nil {
+		return q, refusal
 	}
 	if sid := params.Get("sid"); sid != "" {
 		return s.verifySession(r, q, sid, params.Get("EIO"))
@@ -41,7 +44,9 @@ func (s *Server) verify(r *http.Request) (query, *Error) {
 	if malformed != nil && !params.Has("sid") && strings.Contains("&"+r.URL.RawQuery, "&sid=") {
 		return q, unknownSession() // a sid that cannot be decoded is not the absence of one
 	}
-	return q, s.verifyHandshake(r, q, params.Get("EIO"))
+	version := params.Get("EIO")
+	q.revision3 = version == "3"
+	return q, s.verifyHandshake(r, q, version)
 }
 
 func (s *Server) verifyHandshake(r *http.Request, q query, version string) *Error {
@@ -50,8 +55,8 @@ func (s *Server) verifyHandshake(r *http.Request, q query, version string) *Erro
 		return badMethod()
 	case q.upgrade != (q.transport == WebSocket):
 		return wrongUpgrade(r, q)
-	case version != "4":
-		return unsupportedVersion(version)
+	case version != "4" && (version != "3" || !s.cfg.AllowEIO3):
+		return unsupportedVersion(version, s.cfg.AllowEIO3)
 	}
 	if e := checkWebSocketHeaders(r, q); e != nil {
 		return e
@@ -72,8 +77,8 @@ func (s *Server) verifySession(r *http.Request, q query, sid, version string) (q
 	if c == nil {
 		return q, unknownSession()
 	}
-	if version != "4" {
-		return q, badRequest("EIO differs from the handshake")
+	if e := c.checkDialect(q, version); e != nil {
+		return q, e
 	}
 	if r.Method != http.MethodGet && (r.Method != http.MethodPost || q.upgrade) {
 		return q, badRequest("method " + clip(r.Method) + " on a session")

@@ -167,6 +167,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
 		return
 	}
 	c.heartbeat.start()
+	c.opened(receiver)
 	if q.transport == Polling {
 		s.setSticky(w, r, c)
 		c.servePoll(w, r)

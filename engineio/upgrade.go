@@ -89,7 +89,7 @@ func (c *Conn) probeSucceeds(sock *socket) bool {
 			probes++
 			m := control(eio.Pong, "probe")
 			_ = sock.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)) // gorilla leaves one behind
-			if _, err := sock.nc.Write(m.appendFrames(nil, false)); err != nil {
+			if _, err := sock.nc.Write(m.appendFrames(nil, nil)); err != nil {
 				return false
 			}
 			c.releasePolls()

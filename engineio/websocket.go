@@ -15,7 +15,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
-	"github.com/siokit/siokit/wire/eio"
 )
 
 // A socket is one WebSocket. gorilla/websocket does the handshake and reads; what it wants to
@@ -60,7 +59,7 @@ func (c *Conn) accept(w http.ResponseWriter, r *http.Request, header http.Header
 	up.Error = func(w http.ResponseWriter, r *http.Request, _ int, reason error) {
 		c.srv.refuse(w, r, badRequest(reason.Error()))
 	}
-	r, up.EnableCompression = c.srv.cfg.negotiateDeflate(r, c.base64)
+	r, up.EnableCompression = c.srv.cfg.negotiateDeflate(r, c.dialect != nil)
 	if up.EnableCompression {
 		s.inflate = &inflater{}
 	}
@@ -217,10 +216,7 @@ func (s *socket) read() {
 			s.readFailed(err)
 			return
 		}
-		p := eio.Packet{Type: eio.Message, Binary: true, Data: buf.b}
-		if !binary {
-			p, err = eio.Decode(buf.b)
-		}
+		p, err := c.dialect.frame(binary, buf.b)
 		if err != nil {
 			c.endInput(ParseError, err)
 		} else {

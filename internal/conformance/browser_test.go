@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/siokit/siokit/internal/conformance"
 	"github.com/siokit/siokit/internal/conformance/exampletest"
 )
 
@@ -71,4 +72,20 @@ func startChat(t *testing.T, root string) string {
 		t.Fatal("the chat ended without serving")
 	}
 	return url
+}
+
+// TestOldClientInBrowser runs socket.io-client 2 in Chromium, with every transport that it has there.
+func TestOldClientInBrowser(t *testing.T) {
+	exampletest.NeedNode(t)
+	suite(t)
+	fixture, err := conformance.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := fixture.Close(); err != nil {
+			t.Errorf("the fixture did not end: %v", err)
+		}
+	})
+	exampletest.NodeFiles(t, "browser-old", []string{filepath.Join("js", "old.browser.test.mjs")}, fixture.Env()...)
 }

@@ -18,10 +18,13 @@ import (
 const shutdownPatience = 10 * time.Second
 
 // A Fixture is what js/reference.mjs is, with siokit: a server with default options, one with a fast
-// heartbeat, one with every option that is off by default, one that keeps sessions for clients that come
-// back, one for each of two other parsers, and one that an HTTP request stops and starts.
+// heartbeat, the same two for old clients, one with every option that is off by default, one that keeps
+// sessions for clients that come back, one for each of two other parsers, and one that an HTTP request
+// stops and starts.
 type Fixture struct {
 	main, ping *site
+	old        *site
+	oldPing    *site
 	recovering *site
 	options    *site
 	msgpack    *site
@@ -51,6 +54,13 @@ func (f *Fixture) start() (err error) {
 		return err
 	}
 	if f.options, err = serve("127.0.0.1:0", everyOption()); err != nil {
+		return err
+	}
+	if f.old, err = serve("127.0.0.1:0", core.Config{AllowEIO3: true, JSONP: true}); err != nil {
+		return err
+	}
+	fast.AllowEIO3 = true
+	if f.oldPing, err = serve("127.0.0.1:0", fast); err != nil {
 		return err
 	}
 	if f.recovering, err = serve("127.0.0.1:0", core.Config{Recovery: &core.Recovery{}}); err != nil {
@@ -115,6 +125,8 @@ func (f *Fixture) Env() []string {
 		"SIOKIT_URL=http://" + f.main.address,
 		"SIOKIT_PING_URL=http://" + f.ping.address,
 		"SIOKIT_OPTIONS_URL=http://" + f.options.address,
+		"SIOKIT_OLD_URL=http://" + f.old.address,
+		"SIOKIT_OLD_PING_URL=http://" + f.oldPing.address,
 		"SIOKIT_RECOVERY_URL=http://" + f.recovering.address,
 		"SIOKIT_RESTART_URL=http://" + f.restarting.address,
 		"SIOKIT_CONTROL_URL=" + f.controlURL,
@@ -131,7 +143,7 @@ func (f *Fixture) Close() error {
 	if f.control != nil {
 		err = f.control.Close()
 	}
-	for _, s := range []*site{f.main, f.ping, f.options, f.recovering, f.msgpack, f.objects, f.restarting} {
+	for _, s := range []*site{f.main, f.ping, f.old, f.oldPing, f.options, f.recovering, f.msgpack, f.objects, f.restarting} {
 		if s != nil { // Start may have failed half-way
 			err = errors.Join(err, s.stop())
 		}

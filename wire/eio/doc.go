@@ -6,6 +6,10 @@
 // 'b' followed by base64 inside a polling body, where packets are joined by the
 // record separator 0x1E.
 //
+// The functions whose names end in 3 are for clients of revision 3 (socket.io-client 1
+// and 2), where binary data carries its packet type and polling bodies carry lengths. Those
+// with JSONP in their names wrap the polling bodies of either revision in scripts and forms.
+//
 // The package is pure: it does no I/O, starts no goroutine and reads no clock. Every
 // function may be called by any number of goroutines at once. Nothing in it limits
 // sizes: the transport bounds a body or a frame before it is decoded.

@@ -1,26 +1,14 @@
 // The chat example in a real browser: two people with cookie logins, on a desktop and on a phone.
 // CHAT_URL names a running chat, SCREENSHOTS the folder that pictures go to.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { chromium } from "playwright-core";
+import { findChromium } from "./chromium.mjs";
 
 const { CHAT_URL: url, SCREENSHOTS: screenshots } = process.env;
 const desktop = { viewport: { width: 1280, height: 800 } };
 const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
-
-function findChromium() {
-  if (process.env.CHROMIUM) return process.env.CHROMIUM;
-  for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
-    try {
-      return execFileSync("/bin/sh", ["-c", `command -v ${name}`]).toString().trim();
-    } catch {
-      // not this one
-    }
-  }
-  throw new Error("Chromium is missing: run `make setup-browser`, or set CHROMIUM to its path");
-}
 
 // One person's tab. Everything is found by data-testid, so the page may change its looks.
 class Person {

@@ -3,15 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import { ask, assertCounts, barrier, modes, next, record, scenario, upgraded } from "./harness.mjs";
-
-const texts = [
-  "", " ", "plain", "Grüße, żółć, Ωmega", "日本語テスト", "שלום עולם", "👩‍👩‍👧‍👦 🏳️‍🌈 e\u0301",
-  "nul \0 rs \x1e us \x1f", "\u2028\u2029\ufeff", '"quoted" \\ / <script>&amp;', "line\r\nline\ttab", "𝒳\u{10ffff}", "-[0,{}]", "451-[1]",
-];
-const values = [
-  null, true, false, 0, -1, 0.1, 1e21, -2.5e-7, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER,
-  [], {}, [[], [[]]], { "": { a: [{ b: null }] } }, { "ключ 🗝": 1, _placeholder: false, num: 3 },
-];
+import { texts, values } from "./values.mjs";
 
 for (const [name, mode] of Object.entries(modes)) {
   describe(`events, ${name}`, { timeout: 60_000 }, () => {

@@ -11,6 +11,8 @@ export const fixture = {
   url: required("SIOKIT_URL"), // default options
   optionsURL: required("SIOKIT_OPTIONS_URL"), // compression, cookie, headers and initial packet: options.test.mjs
   pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 600 ms
+  oldURL: required("SIOKIT_OLD_URL"), // allowEIO3
+  oldPingURL: required("SIOKIT_OLD_PING_URL"), // the same with the heartbeat of pingURL
   recoveryURL: required("SIOKIT_RECOVERY_URL"), // connection state recovery
   restartURL: required("SIOKIT_RESTART_URL"), // stopped and started through controlURL
   controlURL: required("SIOKIT_CONTROL_URL"), // POST /stop, /start
@@ -40,11 +42,11 @@ export const patience = 10_000;
  * Runs one scenario with clients that are closed afterwards, whatever happens. The scenario receives
  * open (does not wait), connect (waits until connected) and its mode's options.
  */
-export function scenario(mode, body, { io = io48 } = {}) {
+export function scenario(mode, body, { io = io48, url: site = fixture.url } = {}) {
   return async () => {
     const sockets = [];
     const open = (namespace = "/", options = {}) => {
-      const { url = fixture.url, ...rest } = options;
+      const { url = site, ...rest } = options;
       const socket = io(url + (namespace === "/" ? "" : namespace), {
         forceNew: true,
         reconnection: false,
@@ -62,7 +64,9 @@ export function scenario(mode, body, { io = io48 } = {}) {
       clearInterval(alive);
       for (const { io: manager } of sockets) {
         manager.reconnection(false);
-        manager._close(); // with every namespace on it; the public way is one disconnect for each
+        // With every namespace on it; since version 3 the public way is one disconnect for each.
+        if (manager._close) manager._close();
+        else manager.close();
       }
     }
   };

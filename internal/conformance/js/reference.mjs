@@ -136,7 +136,7 @@ function torture(socket) {
 
 /** Serves the contract; port 0 takes a free one. */
 async function serve(port, options = {}) {
-  const http = createServer();
+  const http = createServer((_, response) => response.writeHead(404).end("not found"));
   const io = new Server(http, options);
   contract(io);
   await new Promise((ok) => http.listen(port, "127.0.0.1", ok));
@@ -152,6 +152,8 @@ const options = await serve(0, {
 });
 options.engine.on("initial_headers", (headers) => (headers["x-first"] = "1"));
 options.engine.on("headers", (headers) => (headers["x-all"] = "1"));
+const old = await serve(0, { allowEIO3: true });
+const oldPing = await serve(0, { allowEIO3: true, pingInterval: 300, pingTimeout: 600 });
 const recovering = await serve(0, { connectionStateRecovery: {} });
 const packed = await serve(0, { parser: msgpack });
 const written = await serve(0, { parser: objects });
@@ -171,6 +173,8 @@ console.log(
     SIOKIT_URL: at(main.port),
     SIOKIT_PING_URL: at(ping.port),
     SIOKIT_OPTIONS_URL: at(options.port),
+    SIOKIT_OLD_URL: at(old.port),
+    SIOKIT_OLD_PING_URL: at(oldPing.port),
     SIOKIT_RECOVERY_URL: at(recovering.port),
     SIOKIT_RESTART_URL: at(port),
     SIOKIT_CONTROL_URL: at(control.address().port),
