@@ -24,20 +24,6 @@ func (b Broadcast) each(f func(*Socket)) {
 	}
 }
 
-// emitToChildren is Emit on a parent: each child's packets carry its own name.
-func (b Broadcast) emitToChildren(event string, args []any) error {
-	if _, err := b.ns.srv.encodeEvent("/", noAck, event, args); err != nil {
-		return err // also when nobody is there
-	}
-	for _, child := range b.ns.Children() {
-		b.ns = child
-		if err := b.Emit(event, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // eachLocked calls f for each socket of the audience, once. The caller holds ns.mu for reading.
 func (b Broadcast) eachLocked(f func(*Socket)) {
 	skip := func(s *Socket) bool { return s == b.sender || b.excludesLocked(s) }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/sio"
 )
 
 // A Broadcast addresses some sockets of a namespace, and says how events are sent to them. It is an
@@ -42,13 +43,10 @@ func isEmpty(room string) bool { return room == "" }
 // whose outbox is full is disconnected as SlowConsumer. A client that has not been told yet that it
 // is connected gets the event after that.
 func (b Broadcast) Emit(event string, args ...any) error {
-	if b.ns.parent != nil {
-		return b.emitToChildren(event, args)
+	if b.ns.parent != nil || b.ns.srv.link != nil || b.ns.recovery != nil {
+		return b.emitEncoded(event, args)
 	}
 	b.ns = b.ns.live()
-	if r := b.ns.recovery; r != nil && b.ns.listed.Load() && !b.nobody() && !b.options.volatile {
-		return r.emit(b, event, args, func(batch *engineio.Batch, e logged) error { b.queue(batch, e.message, e.at); return nil })
-	}
 	m, err := b.ns.srv.encodeEvent(b.ns.name, noAck, event, args)
 	if err != nil {
 		return err
@@ -59,10 +57,65 @@ func (b Broadcast) Emit(event string, args ...any) error {
 	if b.ns.observed() {
 		b.ns.observe(event, args, b)
 	}
+	b.put(m)
+	return nil
+}
+
+// emitEncoded is Emit when one packet is not enough: for the children of a parent, for Recovery, and for
+// other processes. Encoding still happens once.
+func (b Broadcast) emitEncoded(event string, args []any) error {
+	ev, err := b.ns.srv.encoder.Encode(event, args)
+	if err != nil || b.nobody() {
+		return err
+	}
+	for _, part := range b.ns.parts() {
+		if part.observed() {
+			part.observe(event, args, b.in(part))
+		}
+	}
+	if err := b.deliver(ev); err != nil {
+		return err
+	}
+	if b.reachesOthers() {
+		b.ns.srv.tellOthers(b, ev)
+	}
+	return nil
+}
+
+// in is the same audience in another namespace.
+func (b Broadcast) in(ns *Namespace) Broadcast {
+	b.ns = ns
+	return b
+}
+
+// deliver sends an encoded event to the audience on this node.
+func (b Broadcast) deliver(ev sio.EncodedEvent) error {
+	for _, part := range b.ns.parts() {
+		if err := b.in(part).deliverHere(ev); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliverHere is deliver in a namespace that is nobody's parent.
+func (b Broadcast) deliverHere(ev sio.EncodedEvent) error {
+	if r := b.ns.recovery; r != nil && b.ns.listed.Load() && !b.options.volatile {
+		return r.emit(b, ev, func(batch *engineio.Batch, e logged) error { b.queue(batch, e.message, e.at); return nil })
+	}
+	m, err := b.ns.srv.packet(b.ns.name, noAck, ev)
+	if err != nil {
+		return err
+	}
+	b.put(m)
+	return nil
+}
+
+// put queues m for the audience.
+func (b Broadcast) put(m *engineio.Message) {
 	var batch engineio.Batch
 	b.queue(&batch, b.options.apply(m), 0)
 	batch.Done()
-	return nil
 }
 
 // Send emits the event "message", as socket.send does in JavaScript and send() in Flask-SocketIO.

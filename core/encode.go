@@ -37,6 +37,15 @@ func (s *Server) encodeDisconnect(ns string) (*engineio.Message, error) {
 	return encoded(s.encoder.Disconnect(make([]byte, engineio.Headroom, engineio.Headroom+len(ns)+2), ns))
 }
 
+// packet makes a message of an event that is encoded already. Its attachments are shared.
+func (s *Server) packet(ns string, id int64, ev sio.EncodedEvent) (*engineio.Message, error) {
+	f, err := s.encoder.Frame(make([]byte, engineio.Headroom, 128), ns, id, ev)
+	if err != nil {
+		return nil, err
+	}
+	return message(f), nil
+}
+
 func encoded(f sio.Frame, err error) (*engineio.Message, error) {
 	if err != nil {
 		return nil, err
@@ -49,6 +58,10 @@ func newMessage(f sio.Frame) *engineio.Message {
 	for i, a := range f.Attachments {
 		f.Attachments[i] = slices.Clone(a)
 	}
+	return message(f)
+}
+
+func message(f sio.Frame) *engineio.Message {
 	if f.Binary {
 		return engineio.NewBinaryMessage(f.Data, f.Attachments...)
 	}

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -179,63 +178,45 @@ func (g *gathering) end(err error) {
 
 // ask asks the audience on this process.
 func (b Broadcast) ask(g *gathering, event string, args []any) error {
-	if b.ns.parent != nil {
-		return b.askChildren(g, event, args)
-	}
-	b.ns = b.ns.live()
-	message, err := encodeQuestion(b.ns.name, event, args)
+	ev, err := b.ns.srv.encoder.Encode(event, args)
 	if err != nil || b.nobody() {
 		return err
 	}
-	if b.ns.observed() {
-		b.ns.observe(event, args, b)
+	for _, part := range b.ns.parts() {
+		if part.observed() {
+			part.observe(event, args, b.in(part))
+		}
+		b.in(part).askHere(g, ev)
 	}
+	return nil
+}
+
+// askHere asks the audience in a namespace that is nobody's parent. The event is encoded once although
+// each client's ack has an id of its own.
+func (b Broadcast) askHere(g *gathering, ev sio.EncodedEvent) {
 	g.open()
 	defer g.exhausted()
 	var batch engineio.Batch
 	for _, s := range b.Sockets() {
 		q := &question{of: g, socket: s}
 		g.expect(s.id, q)
-		if q.ackID, err = s.await(q, 0, true); err != nil {
-			q.settle(sio.Args{}, err)
-			continue
-		}
-		err = s.sendBatch(&batch, b.options.apply(message(q.ackID)), b.options.volatile)
-		if err != nil && s.giveUp(q.ackID) {
+		if err := b.askOne(q, ev, &batch); err != nil && (q.ackID < 0 || s.giveUp(q.ackID)) {
 			q.settle(sio.Args{}, err)
 		}
 	}
 	batch.Done()
-	return nil
 }
 
-// askChildren is ask for a parent: each child's packets carry its own name.
-func (b Broadcast) askChildren(g *gathering, event string, args []any) error {
-	if _, err := encodeQuestion("/", event, args); err != nil {
-		return err // also when nobody is there
+// askOne sends one client its question.
+func (b Broadcast) askOne(q *question, ev sio.EncodedEvent, batch *engineio.Batch) (err error) {
+	s := q.socket
+	if q.ackID, err = s.await(q, 0, true); err != nil {
+		q.ackID = noAck
+		return err
 	}
-	for _, child := range b.ns.Children() {
-		b.ns = child
-		if err := b.ask(g, event, args); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// encodeQuestion encodes an event once and returns what makes a message of it for each ack id. The
-// messages share the attachments.
-func encodeQuestion(ns, event string, args []any) (message func(id int64) *engineio.Message, err error) {
-	packet, attachments, err := sio.AppendEvent(nil, ns, noAck, event, args)
+	m, err := b.ns.srv.packet(b.ns.name, q.ackID, ev)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for i, a := range attachments {
-		attachments[i] = slices.Clone(a) // the caller's; written later
-	}
-	return func(id int64) *engineio.Message {
-		const digits = 16 // of sio.MaxID
-		buf := make([]byte, engineio.Headroom, engineio.Headroom+len(packet)+digits)
-		return engineio.NewMessage(sio.AppendWithID(buf, packet, id), attachments...)
-	}, nil
+	return s.sendBatch(batch, b.options.apply(m), b.options.volatile)
 }

@@ -76,7 +76,14 @@ func (e Emitter) emitKept(r *recovery, event string, args []any) error {
 	if s.client.revoked() {
 		return ErrDisconnected
 	}
-	return r.emit(e.audience(), event, args, func(b *engineio.Batch, l logged) error {
+	ev, err := s.ns.srv.encoder.Encode(event, args)
+	if err != nil {
+		return err
+	}
+	if s.ns.observed() {
+		s.ns.observe(event, args, e.audience())
+	}
+	return r.emit(e.audience(), ev, func(b *engineio.Batch, l logged) error {
 		s.sent = l.at
 		if kept, err := s.keepEarly(l.message); kept || err != nil {
 			return err

@@ -98,12 +98,12 @@ type offsetPacket struct {
 	at    int // of noOffset in frame.Data
 }
 
-func (s *Server) encodeWithOffset(ns, event string, args []any) (offsetPacket, error) {
-	frame, at, err := s.encoder.EventWithOffset(make([]byte, engineio.Headroom, 128), ns, event, args, noOffset)
+func (s *Server) encodeWithOffset(ns string, ev sio.EncodedEvent) (offsetPacket, error) {
+	frame, at, err := s.encoder.FrameWithOffset(make([]byte, engineio.Headroom, 128), ns, ev, noOffset)
 	return offsetPacket{frame, at}, err
 }
 
 func (p offsetPacket) message(o offset) *engineio.Message {
 	o.append(p.frame.Data[:p.at])
-	return newMessage(p.frame)
+	return message(p.frame)
 }

@@ -141,20 +141,17 @@ func (r *recovery) expire() {
 
 // emit gives an event its offset, keeps it, and queues it for whoever of the audience can be reached
 // now. Doing so in one step is what keeps everybody's events in the order of their offsets.
-func (r *recovery) emit(to Broadcast, event string, args []any, queue func(*engineio.Batch, logged) error) error {
-	packet, err := r.ns.srv.encodeWithOffset(r.ns.name, event, args)
+func (r *recovery) emit(to Broadcast, ev sio.EncodedEvent, queue func(*engineio.Batch, logged) error) error {
+	packet, err := r.ns.srv.encodeWithOffset(r.ns.name, ev)
 	if err != nil {
 		return err
-	}
-	if r.ns.observed() {
-		r.ns.observe(event, args, to)
 	}
 	var batch engineio.Batch
 	defer batch.Done()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	message := to.options.apply(packet.message(r.log.last + 1))
-	e := logged{at: r.log.last + 1, sent: time.Now(), message: message, all: to.all, rooms: to.rooms, except: to.except}
+	m := to.options.apply(packet.message(r.log.last + 1))
+	e := logged{at: r.log.last + 1, sent: time.Now(), message: m, all: to.all, rooms: to.rooms, except: to.except}
 	if to.sender != nil {
 		e.sender = to.sender.id
 	}

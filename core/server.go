@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/engineio"
 	"github.com/siokit/siokit/wire/sio"
 )
@@ -31,6 +32,8 @@ type Server struct {
 	checks  atomic.Int32 // running Checks
 
 	volatileDrops atomic.Int64
+
+	link cluster.Link // to other processes; nil without Config.Bus
 
 	everywhere  *handlerSet // what is registered for all namespaces
 	dispatchers dispatchers // of all sockets

@@ -1,7 +1,6 @@
 package sio
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,21 +28,6 @@ import (
 func AppendEvent(dst []byte, ns string, id int64, event string, args []any) (out []byte, attachments [][]byte, err error) {
 	f, err := standard.Event(dst, ns, id, event, args)
 	return f.Data, f.Attachments, err
-}
-
-// AppendWithID appends a packet that AppendEvent made without an id, now with this one, which must
-// be 0 to MaxID. So one event is encoded once although each client's ack has an id of its own.
-func AppendWithID(dst, packet []byte, id int64) []byte {
-	at := 1
-	if packet[0] == '0'+byte(BinaryEvent) {
-		at += bytes.IndexByte(packet[at:], '-') + 1
-	}
-	if packet[at] == '/' { // no namespace has a comma in it
-		at += bytes.IndexByte(packet[at:], ',') + 1
-	}
-	dst = append(dst, packet[:at]...)
-	dst = strconv.AppendInt(dst, id, 10)
-	return append(dst, packet[at:]...)
 }
 
 // AppendAck appends an Ack to the event that carried id. The arguments are encoded, and

@@ -367,33 +367,3 @@ func TestEncodeAllocations(t *testing.T) {
 		t.Errorf("an event of a struct, a map and scalars costs %v allocations to encode, want at most 1", n)
 	}
 }
-
-// An event that was encoded without an id is the same packet with one afterwards.
-func TestAppendWithID(t *testing.T) {
-	for _, ns := range []string{"", "/", "/a", "/1-2[3]"} {
-		for _, args := range [][]any{nil, {1, "-,/["}, {[]byte{1}, []byte{2}}} {
-			for _, id := range []int64{0, 7, sio.MaxID} {
-				packet, _, err := sio.AppendEvent(nil, ns, -1, `e-,/["`, args)
-				if err != nil {
-					t.Fatal(err)
-				}
-				want, _, err := sio.AppendEvent([]byte("head"), ns, id, `e-,/["`, args)
-				if got := sio.AppendWithID([]byte("head"), packet, id); err != nil || string(got) != string(want) {
-					t.Errorf("%s with id %d is %s, want %s (%v)", packet, id, got, want, err)
-				}
-			}
-		}
-	}
-}
-
-func BenchmarkAppendWithID(b *testing.B) {
-	packet, _, err := sio.AppendEvent(nil, "/chat", -1, "say", []any{sayMap})
-	if err != nil {
-		b.Fatal(err)
-	}
-	buf := make([]byte, 0, 512)
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = sio.AppendWithID(buf[:0], packet, 12345)
-	}
-}

@@ -86,9 +86,14 @@ func (e *Encoder) Ack(dst []byte, ns string, id int64, args []any) (Frame, error
 	return e.parse(dst, ns, p)
 }
 
-// payload encodes arguments for a Parser. If the application's own data holds what looks like a placeholder,
+// payload encodes arguments apart from their packet. If the application's own data holds what looks like a placeholder,
 // it encodes them once more with a marker that is not in that data.
 func (e *Encoder) payload(p *Packet, name *string, args []any) error {
+	if e.Parser == nil { // in the protocol's text nothing tells such data from placeholders
+		var err error
+		p.Data, p.Attachments, err = e.appendPayload(nil, name, args, e.attachments(), defaultMarker)
+		return err
+	}
 	const attempts = 3 // a MarshalJSON method may say something else each time
 	for range attempts {
 		marker := p.Marker

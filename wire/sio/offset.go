@@ -2,29 +2,25 @@ package sio
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// EventWithOffset encodes an event with one more argument, a text that the caller puts in its place later: it is
-// f.Data[at:at+len(placeholder)]. Connection state recovery needs that, because what an event's offset is must be
-// decided under a lock, where neither MarshalJSON methods nor a Parser may run.
+// FrameWithOffset makes a packet of an event with one more argument, a text that the caller puts in its place later:
+// it is f.Data[at:at+len(placeholder)]. Connection state recovery needs that, because what an event's offset is must be
+// decided under a lock, where a Parser may not run.
 //
 // The placeholder, and what is to replace it, are ASCII letters, digits and dashes, of the same length. A Parser must
 // write texts as they are: one that compresses or encrypts gets an error.
-func (e *Encoder) EventWithOffset(dst []byte, ns, event string, args []any, placeholder string) (f Frame, at int, err error) {
+func (e *Encoder) FrameWithOffset(dst []byte, ns string, ev EncodedEvent, placeholder string) (f Frame, at int, err error) {
 	quoted := strconv.Quote(placeholder)
-	args = append(slices.Clip(args), json.RawMessage(quoted))
+	p := Packet{Type: Event, Attachments: slices.Clone(ev.Attachments), Marker: ev.marker}
+	p.Data = slices.Concat(ev.data[:len(ev.data)-1], []byte(","), []byte(quoted), []byte("]"))
 	if e.Parser == nil {
-		f, err = e.Event(dst, ns, -1, event, args)
+		f, err = e.frame(dst, ns, p)
 		return f, len(f.Data) - len(placeholder) - len(`"]`), err
-	}
-	p, err := e.event(-1, event, args)
-	if err != nil {
-		return Frame{Data: dst}, 0, err
 	}
 	if f, err = e.parse(dst, ns, p); err != nil {
 		return f, 0, err

@@ -18,7 +18,7 @@ func (r reversed) Encode(dst []byte, p sio.Packet) (sio.Frame, error) {
 	return f, err
 }
 
-func TestEventWithOffset(t *testing.T) {
+func TestFrameWithOffset(t *testing.T) {
 	const dashes = "----------"
 	args := []any{dashes, []byte("b"), map[string]any{"_placeholder": true, "num": 0}}
 	for name, e := range map[string]sio.Encoder{"text": {}, "parser": {Parser: lines{}}, "codec": {JSON: shouting{}}} {
@@ -26,7 +26,11 @@ func TestEventWithOffset(t *testing.T) {
 		if e.JSON != nil {
 			args = args[:2] // it shouts true too
 		}
-		f, at, err := e.EventWithOffset([]byte("head|"), "/", "e", args, dashes)
+		ev, err := e.Encode("e", args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, at, err := e.FrameWithOffset([]byte("head|"), "/", ev, dashes)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,15 +39,19 @@ func TestEventWithOffset(t *testing.T) {
 		if !strings.HasSuffix(got, `,"abc0000001"]`) || strings.Count(got, dashes) != 1 || !strings.HasPrefix(got, "head|") || len(f.Attachments) != 1 {
 			t.Errorf("%s: %s", name, got)
 		}
-		if _, _, err := e.EventWithOffset(nil, "/", "e", []any{make(chan int)}, dashes); err == nil || !strings.HasPrefix(err.Error(), `sio: argument 1 of event "e": `) {
+		if _, err := e.Encode("e", []any{make(chan int)}); err == nil || !strings.HasPrefix(err.Error(), `sio: argument 1 of event "e": `) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, _, err := e.EventWithOffset(nil, "/", "connect", nil, dashes); err == nil {
+		if _, err := e.Encode("connect", nil); err == nil {
 			t.Errorf("%s: a reserved name", name)
 		}
 	}
 	e := sio.Encoder{Parser: reversed{}}
-	if f, _, err := e.EventWithOffset(nil, "/", "e", nil, "0123456789"); err == nil || !strings.Contains(err.Error(), "recovery") {
+	ev, err := e.Encode("e", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, _, err := e.FrameWithOffset(nil, "/", ev, "0123456789"); err == nil || !strings.Contains(err.Error(), "recovery") {
 		t.Errorf("%s, %v", f.Data, err)
 	}
 }
