@@ -200,7 +200,7 @@ func TestNodesTalk(t *testing.T) {
 		}
 	}
 
-	atB.sockets = []cluster.Socket{{ID: "S", Rooms: []string{"S", "r"}, Data: []byte(`{"n":1}`)}}
+	atB.sockets = []cluster.Socket{{ID: "S", Namespace: "/", Rooms: []string{"S", "r"}, Data: []byte(`{"n":1}`)}}
 	sockets, err := a.Fetch(t.Context(), everyone)
 	check(t, err)
 	if len(sockets) != 1 || sockets[0].ID != "S" || sockets[0].Node != b.ID() || sockets[0].Namespace != "/" || string(sockets[0].Data) != `{"n":1}` {

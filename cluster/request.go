@@ -21,7 +21,7 @@ type request struct {
 }
 
 // grace is how much longer than the answers may take their node's last word may.
-const grace = time.Second
+func grace(timeout time.Duration) time.Duration { return min(time.Second, timeout/20) }
 
 // ask publishes a question and waits for every node that is there now.
 func (n *Node) ask(ctx context.Context, timeout time.Duration, publish func(request string, timeout time.Duration), each func(*message)) error {
@@ -65,7 +65,7 @@ func (n *Node) ask(ctx context.Context, timeout time.Duration, publish func(requ
 
 // await returns when all nodes have answered or their time is up.
 func (n *Node) await(ctx context.Context, r *request, timeout time.Duration) error {
-	timer := time.NewTimer(timeout + grace)
+	timer := time.NewTimer(timeout + grace(timeout))
 	defer timer.Stop()
 	gone := ctx.Done()
 	for {
@@ -134,7 +134,7 @@ func (n *Node) Fetch(ctx context.Context, a Audience) (sockets []Socket, err err
 		n.sendAudience(methodFetch, a, &extension{Request: id, Timeout: timeout.Milliseconds()})
 	}, func(m *message) {
 		for _, s := range m.Go.Sockets {
-			s.Node, s.Namespace = m.Host, a.Namespace
+			s.Node = m.Host
 			sockets = append(sockets, s)
 		}
 	})

@@ -3,6 +3,8 @@ package core
 import (
 	"maps"
 	"slices"
+
+	"github.com/siokit/siokit/cluster"
 )
 
 // each calls f for each socket of the audience on this node, once, with the socket's namespace locked
@@ -77,8 +79,9 @@ func (b Broadcast) excludesLocked(s *Socket) bool {
 	return false
 }
 
-// Join adds everybody in the audience on this node to rooms. See Socket.Join: the only error is a room
-// without a name, and then nobody has joined. Sockets that leave meanwhile are passed over.
+// Join adds everybody in the audience to rooms. See Socket.Join: the only error is a room without a
+// name, and then nobody has joined. Sockets that leave meanwhile are passed over. When it returns the
+// sockets of this process have joined; other processes (Config.Bus) are told.
 func (b Broadcast) Join(rooms ...string) error {
 	if slices.Contains(rooms, "") {
 		return errEmptyRoom
@@ -86,29 +89,42 @@ func (b Broadcast) Join(rooms ...string) error {
 	for _, s := range b.Sockets() {
 		_ = s.Join(rooms...) // it has left, which is no mistake here
 	}
+	b.order(func(l cluster.Link, a cluster.Audience) { l.Join(a, rooms) })
 	return nil
 }
 
-// Leave removes everybody in the audience on this node from rooms. See Socket.Leave.
+// Leave removes everybody in the audience from rooms. See Socket.Leave, and Join for other processes.
 func (b Broadcast) Leave(rooms ...string) {
 	for _, s := range b.Sockets() {
 		s.Leave(rooms...)
 	}
+	b.order(func(l cluster.Link, a cluster.Audience) { l.Leave(a, rooms) })
 }
 
-// Disconnect makes everybody in the audience on this node leave the namespace. See Socket.Disconnect.
+// Disconnect makes everybody in the audience leave the namespace. See Socket.Disconnect, and Join for
+// other processes.
 func (b Broadcast) Disconnect() {
 	for _, s := range b.Sockets() {
 		s.Disconnect()
 	}
+	b.order(func(l cluster.Link, a cluster.Audience) { l.Disconnect(a, false) })
 }
 
-// DisconnectAll closes the connections of everybody in the audience on this node, which ends their
-// sockets in other namespaces too. See Socket.DisconnectAll.
+// DisconnectAll closes the connections of everybody in the audience, which ends their sockets in other
+// namespaces too. See Socket.DisconnectAll, and Join for other processes.
 func (b Broadcast) DisconnectAll() {
 	for _, s := range b.Sockets() {
 		s.DisconnectAll()
 	}
+	b.order(func(l cluster.Link, a cluster.Audience) { l.Disconnect(a, true) })
+}
+
+// order tells other processes what to do with the audience.
+func (b Broadcast) order(f func(cluster.Link, cluster.Audience)) {
+	if !b.reachesOthers() || b.nobody() {
+		return
+	}
+	b.eachForOthers(func(b Broadcast) { f(b.ns.srv.link, b.clusterAudience()) })
 }
 
 // CloseRoom makes everybody leave the room, which then does not exist any more. Nobody is disconnected.

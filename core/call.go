@@ -101,6 +101,19 @@ func (o emitOptions) expiry(ctx context.Context, srv *Server) (expired <-chan ti
 	return timer.C, func() { timer.Stop() }
 }
 
+// remaining is how long answers may take.
+func (o emitOptions) remaining(ctx context.Context, srv *Server) time.Duration {
+	d := o.timeout
+	deadline, has := ctx.Deadline()
+	if d <= 0 && !has {
+		d = srv.cfg.CallTimeout
+	}
+	if has && (d <= 0 || time.Until(deadline) < d) {
+		d = time.Until(deadline)
+	}
+	return d
+}
+
 // waitError is why a wait ended with ctx.
 func waitError(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -2,13 +2,17 @@ package core
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/wire/sio"
 )
+
+// startTimeout bounds how long New waits for the broker.
+const startTimeout = 10 * time.Second
 
 // connectToOthers makes the server one of several, as Config says.
 func (s *Server) connectToOthers() error {
@@ -85,22 +89,24 @@ func (s *Server) tellOthers(b Broadcast, ev sio.EncodedEvent) {
 	})
 }
 
-// gatherFromOthers asks the clients of other processes, and names the processes that do not answer.
-func (b Broadcast) gatherFromOthers(ctx context.Context, g *gathering, ev sio.EncodedEvent) {
+// askOthers asks the clients of other processes, until ctx ends. wait returns when that has been.
+func (b Broadcast) askOthers(ctx context.Context, g *gathering, ev sio.EncodedEvent) (wait func()) {
+	var asking sync.WaitGroup
 	b.eachForOthers(func(b Broadcast) {
 		e, ok := b.clusterEvent(ev)
 		if !ok {
 			return
 		}
 		g.open()
-		b.ns.srv.background.Go(func() {
+		asking.Go(func() {
 			defer g.exhausted()
 			err := b.ns.srv.link.Gather(ctx, e, func(r cluster.Reply) { g.fromElsewhere(r, b.ns.srv) })
-			if silent, ok := errors.AsType[*cluster.SilentError](err); ok {
-				g.note(silent)
+			if _, ok := errors.AsType[*cluster.SilentError](err); ok {
+				g.add(entry{settled: settled{err: err}})
 			}
 		})
 	})
+	return asking.Wait
 }
 
 // fromElsewhere takes the answer of another process's client.
@@ -124,157 +130,28 @@ func (g *gathering) fromElsewhere(r cluster.Reply, s *Server) {
 	}
 }
 
-// local is the server as other processes see it.
-type local struct{ srv *Server }
-
-var _ cluster.Local = local{}
-
-// audience finds the namespace that another process means, without creating it.
-func (l local) audience(a cluster.Audience) (b Broadcast, ok bool) {
-	ns := l.srv.named(a.Namespace)
-	if ns == nil {
-		return b, false
-	}
-	b = Broadcast{ns: ns, all: a.All}
-	if !a.All {
-		b = b.To(a.Rooms...)
-	}
-	return b.Except(a.Except...), !b.nobody()
-}
-
-// named returns a namespace, or parent by pattern, that is there.
-func (s *Server) named(name string) *Namespace {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if ns := s.namespaces[name]; ns != nil {
-		return ns
-	}
-	for _, of := range s.patterns {
-		if of.name == name {
-			return of
-		}
-	}
-	return nil
-}
-
-func (l local) event(e *cluster.Emit) (b Broadcast, ev sio.EncodedEvent, ok bool) {
-	b, ok = l.audience(e.Audience)
-	if !ok {
-		return b, ev, false
-	}
-	ev, err := sio.EncodedBefore(e.Event, e.Data, e.Attachments)
-	if err != nil {
-		b.ns.log.Debug("core: an event of another process", "error", err)
-		return b, ev, false
-	}
-	b.options = emitOptions{volatile: e.Volatile, uncompressed: e.Plain, local: true}
-	return b, ev, true
-}
-
-// Emit delivers what another process emits.
-func (l local) Emit(e *cluster.Emit) {
-	b, ev, ok := l.event(e)
-	if !ok {
-		return
-	}
-	if err := protect(func() error { return b.deliver(ev) }); err != nil { // a Parser is the user's
-		b.ns.log.Error("core: an event of another process cannot be passed on", "event", clip(e.Event), "error", err)
-	}
-}
-
-func (l local) Join(a cluster.Audience, rooms []string) {
-	if b, ok := l.audience(a); ok {
-		_ = b.Local().Join(rooms...) // an empty name: nobody joins
-	}
-}
-
-func (l local) Leave(a cluster.Audience, rooms []string) {
-	if b, ok := l.audience(a); ok {
-		b.Local().Leave(rooms...)
-	}
-}
-
-func (l local) Disconnect(a cluster.Audience, transport bool) {
-	b, ok := l.audience(a)
-	switch {
-	case !ok:
-	case transport:
-		b.Local().DisconnectAll()
-	default:
-		b.Local().Disconnect()
-	}
-}
-
-func (l local) Revoked(data []byte) {
-	if f := l.srv.cfg.OnRevoked; f != nil {
-		if err := protect(func() error { return f(data) }); err != nil {
-			l.srv.cfg.Logger.Error("core: a revocation of another process cannot be applied", "error", err)
-		}
-	}
-}
-
-func (l local) Has(namespace, sid string) bool {
-	ns := l.srv.named(namespace)
-	if ns == nil {
-		return false
-	}
-	_, ok := ns.Socket(sid)
-	return ok
-}
-
-func (l local) Fetch(a cluster.Audience) (sockets []cluster.Socket) {
-	b, ok := l.audience(a)
-	if !ok {
+// Nodes returns the ids of the other servers of the cluster that are known to be there; none without
+// Config.Bus.
+func (s *Server) Nodes() []string {
+	if s.link == nil {
 		return nil
 	}
-	for _, s := range b.Sockets() {
-		sockets = append(sockets, l.srv.tell(s))
-	}
-	return sockets
+	return s.link.Nodes()
 }
 
-// Gather asks the clients of this process for another one.
-func (l local) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) error {
-	b, ev, ok := l.event(e)
-	if !ok {
+// ClusterStats counts what went to and came from other servers; all zero without Config.Bus.
+func (s *Server) ClusterStats() cluster.Stats {
+	if s.link == nil {
+		return cluster.Stats{}
+	}
+	return s.link.Stats()
+}
+
+// ClusterHealth returns nil while messages go to and come from other servers, or there are none, and
+// otherwise what is wrong: for a health endpoint. Clients of this server are served all the same.
+func (s *Server) ClusterHealth() error {
+	if s.link == nil {
 		return nil
 	}
-	g := newGathering()
-	defer g.end(nil)
-	for _, part := range b.ns.parts() {
-		b.in(part).askHere(g, ev)
-	}
-	for {
-		got, ok := g.next(ctx, nil)
-		if !ok {
-			return nil
-		}
-		each(replyOf(got))
-	}
-}
-
-func replyOf(got entry) cluster.Reply {
-	r := cluster.Reply{SID: got.id}
-	switch {
-	case errors.Is(got.err, ErrTimeout):
-		r.Err = cluster.TimedOut
-	case errors.Is(got.err, ErrDisconnected):
-		r.Err = cluster.Disconnected
-	case got.err != nil:
-		r.Err = got.err.Error()
-	default:
-		r.Data, r.Attachments = joinArgs(got.answer.Raw), got.answer.Attachments
-	}
-	return r
-}
-
-func joinArgs(args []json.RawMessage) json.RawMessage {
-	data := json.RawMessage{'['}
-	for i, arg := range args {
-		if i > 0 {
-			data = append(data, ',')
-		}
-		data = append(data, arg...)
-	}
-	return append(data, ']')
+	return s.link.Healthy()
 }

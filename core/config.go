@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/engineio"
 	"github.com/siokit/siokit/wire/sio"
 )
@@ -66,6 +67,20 @@ type Config struct {
 	// {"message": ..., "data": ...} as in a refusal, and "disconnect" follows at once. Default
 	// "session ended"; "-" sends none.
 	EndedEvent string
+
+	// Bus makes this server one of several that use the same channel of a message broker: rooms,
+	// broadcasts, Gather, Fetch, Join, Leave and Disconnect then reach the clients of all. Packages
+	// redisbus, rabbitbus, natsbus and kafkabus have one each. It belongs to the server, which closes it in
+	// Shutdown. New fails when the broker cannot be reached, unless the bus is configured to start
+	// without. Default nil: the server is alone.
+	Bus cluster.Bus
+	// Cluster configures what goes over Bus: heartbeats, signatures, limits. The zero value is fine.
+	Cluster cluster.Options
+	// Link is instead of Bus for other ways to be one of several, such as package nodewire. Default nil.
+	Link cluster.Link
+	// OnAnnounced gets what other servers announce (Server.Announce). It runs on the goroutine that reads
+	// the bus and must not block; its error is logged. Default nil.
+	OnAnnounced func(data []byte) error
 
 	// Recovery switches connection state recovery on. Default nil: a client that comes back is a new one.
 	Recovery *Recovery
@@ -269,6 +284,9 @@ func (cfg *Config) validate() error {
 	}
 	if sio.Reserved(cfg.EndedEvent) {
 		return fmt.Errorf("core: EndedEvent must not be %q, which clients know as something else: choose another name", cfg.EndedEvent)
+	}
+	if cfg.Bus != nil && cfg.Link != nil {
+		return errors.New("core: Bus and Link are two ways to do the same: set one of them")
 	}
 	if cfg.AllowEIO3 && cfg.Parser != nil {
 		return errors.New("core: AllowEIO3 cannot be combined with Parser: socket.io-client 1 and 2 speak the protocol's text only")

@@ -62,6 +62,9 @@ func (s *Server) Emit(event string, args ...any) error { return s.root.Emit(even
 // Send emits the event "message" to everybody in "/".
 func (s *Server) Send(args ...any) error { return s.root.Send(args...) }
 
+// Everybody is Namespace.Everybody of "/".
+func (s *Server) Everybody() Broadcast { return s.root.Everybody() }
+
 // To addresses the members of rooms of "/", everybody included. See Namespace.To.
 func (s *Server) To(rooms ...string) Broadcast { return s.root.To(rooms...) }
 

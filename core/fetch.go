@@ -1,8 +1,15 @@
 package core
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"net/http"
+	"net/url"
+	"reflect"
+	"time"
+
+	"github.com/siokit/siokit/cluster"
 )
 
 // A RemoteSocket is a socket as Broadcast.Fetch found it: a description, as of then, of a client that
@@ -17,15 +24,20 @@ type RemoteSocket struct {
 	// for other sockets' handlers, and must not travel between processes.
 	Handshake *Handshake
 
-	values map[any]any // by SetValue, never changed
-	self   Broadcast   // the socket's own room
+	Node string // the process that it is connected to; "" for this one
+
+	values map[any]any                // by SetValue, never changed
+	data   map[string]json.RawMessage // by SetData in another process, by the names of the types
+	self   Broadcast                  // the socket's own room
 }
 
 // Fetch describes the audience: id, rooms, handshake and what SetData has kept, for which Data takes a
 // RemoteSocket too. Clients that the guards have not let in yet are not part of it.
 //
-// It looks at this process only and does not wait; ctx is for the answers of others, and its error is
-// returned when it has ended. To use sockets of this process Sockets is cheaper.
+// With other processes (Config.Bus) it asks them, until ctx ends, at most 5 s if ctx has no deadline. When some do not answer it
+// returns what the others said and a *cluster.SilentError. What SetData kept there arrives as JSON, under the
+// name of its type: unexported fields stay behind. Of the handshake there are RemoteIP, Time, Secure and
+// the path of the URL. To use sockets of this process Sockets is cheaper, and Local().Fetch asks nobody.
 func (b Broadcast) Fetch(ctx context.Context) ([]RemoteSocket, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -35,7 +47,67 @@ func (b Broadcast) Fetch(ctx context.Context) ([]RemoteSocket, error) {
 	for i, s := range sockets {
 		found[i] = s.describe()
 	}
-	return found, nil
+	if !b.reachesOthers() || b.nobody() {
+		return found, nil
+	}
+	var errs error
+	b.eachForOthers(func(b Broadcast) {
+		theirs, err := b.ns.srv.link.Fetch(ctx, b.clusterAudience())
+		for _, s := range theirs {
+			found = append(found, b.remote(s))
+		}
+		errs = cmp.Or(errs, err)
+	})
+	return found, errs
+}
+
+// remote makes a RemoteSocket of what another process said.
+func (b Broadcast) remote(s cluster.Socket) RemoteSocket {
+	ns := b.ns
+	if s.Namespace != "" && s.Namespace != ns.name { // a child of a parent
+		ns = ns.srv.Of(s.Namespace)
+	}
+	r := RemoteSocket{
+		ID: s.ID, Namespace: ns.name, Rooms: s.Rooms, Node: s.Node, self: ns.To(s.ID),
+		Handshake: &Handshake{Header: make(http.Header), URL: &url.URL{}, RemoteIP: s.Handshake.Address, Secure: s.Handshake.Secure, Time: time.UnixMilli(s.Handshake.Issued)},
+	}
+	if u, err := url.Parse(s.Handshake.URL); err == nil {
+		r.Handshake.URL = u
+	}
+	_ = json.Unmarshal(s.Data, &r.data) // a Node server's data may be anything
+	return r
+}
+
+// describeToOthers is describe for other processes.
+func (s *Socket) describeToOthers() cluster.Socket {
+	h := s.client.handshake
+	out := cluster.Socket{
+		ID: s.id, Namespace: s.ns.name, Rooms: s.Rooms(),
+		Handshake: cluster.Handshake{Address: h.RemoteIP, Issued: h.Time.UnixMilli(), Secure: h.Secure, URL: h.URL.Path},
+	}
+	data := make(map[string]any)
+	for key, value := range dataOf(s) {
+		data[typeKey(key.(reflect.Type))] = value
+	}
+	if len(data) == 0 {
+		return out
+	}
+	err := protect(func() (err error) { // MarshalJSON is the user's
+		out.Data, err = json.Marshal(data)
+		return err
+	})
+	if err != nil {
+		s.ns.log.Warn("core: the data of a socket cannot be told to other processes", "socket", s.id, "error", err)
+	}
+	return out
+}
+
+// typeKey names a type for other processes of the same program.
+func typeKey(t reflect.Type) string {
+	if t.Name() == "" {
+		return t.String()
+	}
+	return t.PkgPath() + "." + t.Name()
 }
 
 func (s *Socket) describe() RemoteSocket {
@@ -83,6 +155,20 @@ func (r RemoteSocket) Disconnect() { r.self.Disconnect() }
 func (r RemoteSocket) DisconnectAll() { r.self.DisconnectAll() }
 
 func (r RemoteSocket) value(key any) (any, bool) {
-	v, ok := r.values[key]
-	return v, ok
+	if v, ok := r.values[key]; ok {
+		return v, true
+	}
+	t, ok := key.(reflect.Type)
+	if !ok {
+		return nil, false
+	}
+	raw, ok := r.data[typeKey(t)]
+	if !ok {
+		return nil, false
+	}
+	v := reflect.New(t)
+	if err := protect(func() error { return json.Unmarshal(raw, v.Interface()) }); err != nil {
+		return nil, false
+	}
+	return v.Elem().Interface(), true
 }

@@ -32,7 +32,8 @@ type Reply[Out any] struct {
 // leaves, or ErrNotWritable (see Broadcast.Volatile). At the end of the time those who are still
 // missing follow, with ErrTimeout, or ctx's error when it was cancelled. So the loop says who did not
 // answer, and ends when all have. An entry without an ID means that nothing was sent: the arguments
-// cannot be encoded, or ctx had ended.
+// cannot be encoded, or ctx had ended; or, with a *cluster.SilentError, that other processes (see
+// Config.Bus) did not answer: who is connected to them is not known.
 //
 // The time is what Timeout says, and ctx; with neither it is Config.CallTimeout. Leaving the loop
 // gives the missing answers up. The event is sent when the loop begins, again for each loop, and
@@ -44,26 +45,37 @@ func Gather[Out any](ctx context.Context, to Broadcast, event string, args ...an
 			yield(Reply[Out]{}, waitError(ctx))
 			return
 		}
-		g := &gathering{changed: make(chan struct{}, 1), missing: make(map[string]*question)}
-		if err := to.ask(g, event, args); err != nil {
+		g := newGathering()
+		ev, err := to.ask(g, event, args)
+		if err != nil {
 			yield(Reply[Out]{}, err)
 			return
 		}
 		defer g.end(nil)
+		if to.reachesOthers() && !to.nobody() {
+			theirs, cancel := context.WithTimeout(ctx, to.options.remaining(ctx, to.ns.srv)*9/10) // so that they can say who did not answer
+			defer to.askOthers(theirs, g, ev)()
+			defer cancel()
+		}
 		expired, stop := to.options.expiry(ctx, to.ns.srv)
 		defer stop()
-		for {
-			got, ok := g.next(ctx, expired)
-			if !ok {
-				return
-			}
-			reply, err := Reply[Out]{ID: got.id}, got.err
-			if err == nil {
-				reply.Answer, err = decodeAnswer[Out](event, got.answer)
-			}
-			if !yield(reply, err) {
-				return
-			}
+		collect(ctx, g, event, expired, yield)
+	}
+}
+
+// collect yields what arrives until nobody is missing.
+func collect[Out any](ctx context.Context, g *gathering, event string, expired <-chan time.Time, yield func(Reply[Out], error) bool) {
+	for {
+		got, ok := g.next(ctx, expired)
+		if !ok {
+			return
+		}
+		reply, err := Reply[Out]{ID: got.id}, got.err
+		if err == nil {
+			reply.Answer, err = decodeAnswer[Out](event, got.answer)
+		}
+		if !yield(reply, err) {
+			return
 		}
 	}
 }
@@ -78,6 +90,10 @@ type gathering struct {
 	arrived []entry              // not yet yielded; guarded by mu
 	missing map[string]*question // by socket id; nil values are asked elsewhere; guarded by mu
 	sources int                  // that may still name clients; guarded by mu
+}
+
+func newGathering() *gathering {
+	return &gathering{changed: make(chan struct{}, 1), missing: make(map[string]*question)}
 }
 
 type entry struct {
@@ -105,7 +121,17 @@ func (g *gathering) open() {
 func (g *gathering) expect(id string, q *question) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.missing[id] = q
+	if g.missing != nil { // else nobody waits any more
+		g.missing[id] = q
+	}
+}
+
+// add puts in an entry that nobody was missing for.
+func (g *gathering) add(e entry) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.arrived = append(g.arrived, e)
+	g.tellLocked()
 }
 
 // arrive takes the answer of a client that is missing, and no second one.
@@ -177,10 +203,10 @@ func (g *gathering) end(err error) {
 }
 
 // ask asks the audience on this process.
-func (b Broadcast) ask(g *gathering, event string, args []any) error {
-	ev, err := b.ns.srv.encoder.Encode(event, args)
+func (b Broadcast) ask(g *gathering, event string, args []any) (ev sio.EncodedEvent, err error) {
+	ev, err = b.ns.srv.encoder.Encode(event, args)
 	if err != nil || b.nobody() {
-		return err
+		return ev, err
 	}
 	for _, part := range b.ns.parts() {
 		if part.observed() {
@@ -188,7 +214,7 @@ func (b Broadcast) ask(g *gathering, event string, args []any) error {
 		}
 		b.in(part).askHere(g, ev)
 	}
-	return nil
+	return ev, nil
 }
 
 // askHere asks the audience in a namespace that is nobody's parent. The event is encoded once although

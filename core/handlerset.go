@@ -36,6 +36,8 @@ type registered struct {
 
 	canJoin []func(c *Context, room string) error
 	onRoom  []RoomHooks
+
+	serverEvents map[string]serverHandler // by OnServer
 }
 
 func newHandlerSet(place string, validate func(any) error) *handlerSet {

@@ -111,15 +111,15 @@ func (ns *Namespace) Socket(id string) (*Socket, bool) {
 }
 
 // Sockets returns the sockets of this namespace on this node.
-func (ns *Namespace) Sockets() []*Socket { return ns.everyone().Sockets() }
+func (ns *Namespace) Sockets() []*Socket { return ns.Everybody().Sockets() }
 
 // Emit sends an event to everybody in the namespace. See Broadcast.Emit.
 func (ns *Namespace) Emit(event string, args ...any) error {
-	return ns.everyone().Emit(event, args...)
+	return ns.Everybody().Emit(event, args...)
 }
 
 // Send emits the event "message" to everybody in the namespace.
-func (ns *Namespace) Send(args ...any) error { return ns.everyone().Send(args...) }
+func (ns *Namespace) Send(args ...any) error { return ns.Everybody().Send(args...) }
 
 // To addresses the members of the rooms, each once. A socket's id is the name of a room with
 // that socket in it. No rooms, and the empty name, mean nobody.
@@ -132,7 +132,9 @@ func (ns *Namespace) To(rooms ...string) Broadcast {
 
 // Except addresses everybody who is in none of the rooms.
 func (ns *Namespace) Except(rooms ...string) Broadcast {
-	return ns.everyone().Except(rooms...)
+	return ns.Everybody().Except(rooms...)
 }
 
-func (ns *Namespace) everyone() Broadcast { return Broadcast{ns: ns, all: true} }
+// Everybody addresses all sockets of the namespace, for what a Broadcast can do beside Emit: Fetch, Join,
+// Leave, Disconnect, and for Gather.
+func (ns *Namespace) Everybody() Broadcast { return Broadcast{ns: ns, all: true} }

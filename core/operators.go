@@ -70,16 +70,16 @@ func (b Broadcast) String() string {
 }
 
 // Volatile addresses everybody in the namespace with volatile events. See Broadcast.Volatile.
-func (ns *Namespace) Volatile() Broadcast { return ns.everyone().Volatile() }
+func (ns *Namespace) Volatile() Broadcast { return ns.Everybody().Volatile() }
 
 // Compress addresses everybody in the namespace. See Broadcast.Compress.
-func (ns *Namespace) Compress(on bool) Broadcast { return ns.everyone().Compress(on) }
+func (ns *Namespace) Compress(on bool) Broadcast { return ns.Everybody().Compress(on) }
 
 // Local addresses everybody who is in the namespace on this process. See Broadcast.Local.
-func (ns *Namespace) Local() Broadcast { return ns.everyone().Local() }
+func (ns *Namespace) Local() Broadcast { return ns.Everybody().Local() }
 
 // Timeout addresses everybody in the namespace, for Gather. See Broadcast.Timeout.
-func (ns *Namespace) Timeout(d time.Duration) Broadcast { return ns.everyone().Timeout(d) }
+func (ns *Namespace) Timeout(d time.Duration) Broadcast { return ns.Everybody().Timeout(d) }
 
 // VolatileDrops returns how many volatile events were dropped, counted for each client.
 func (s *Server) VolatileDrops() int64 { return s.volatileDrops.Load() }

@@ -79,6 +79,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.root = s.Of("/")
+	if err := s.connectToOthers(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
@@ -172,7 +175,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.engine.Shutdown(ctx)
 	closed := wait(ctx, s.dispatchers.close) // after the disconnect handlers
 	told := wait(ctx, s.tellers.wait)        // nobody is in a room any more
-	return cmp.Or(err, quiet, closed, told)
+	var parted error
+	if s.link != nil {
+		parted = s.link.Close(ctx)
+	}
+	return cmp.Or(err, quiet, closed, told, parted)
 }
 
 // wait runs f, which waits for something, until ctx ends.
