@@ -30,3 +30,31 @@ func TestCloseWith(t *testing.T) {
 		}
 	}
 }
+
+// A client that has read "3probe" and a noop does not poll any more. What is left for it, and the end,
+// waits for its "5"; engine.io-client would otherwise not notice before its ping timeout.
+func TestCloseWithWhileUpgrading(t *testing.T) {
+	r := serve(t, engineio.Config{})
+	begin := func() (string, *session, *wsock) {
+		sid, s := r.open(t)
+		poll := r.park(t, sid)
+		ws := r.probe(t, sid)
+		ws.send("2probe")
+		ws.wantText("3probe")
+		poll.answer("GET").want(t, 200, "6")
+		s.conn.CloseWith(engineio.ServerClose, nil, message("why"))
+		s.wantClosed(t, engineio.ServerClose)
+		return sid, s, ws
+	}
+	_, _, ws := begin()
+	ws.send("5")
+	ws.wantText("4why")
+	ws.wantClose(1000)
+
+	// One that had not come to that polls once more, or twice.
+	sid, _, ws := begin()
+	r.get(t, sid).want(t, 200, "4why")
+	r.get(t, sid).want(t, 200, "1")
+	_ = ws.closed()
+	r.gone(t, sid)
+}

@@ -116,6 +116,9 @@ func (c *Conn) end(reason Reason, err error, to connState, farewell []byte) {
 	c.wakePollLocked()
 	ready := to == stateClosing && c.ws != nil && c.outbox.scheduleLocked()
 	probe, receiver := c.probe, c.receiver
+	if c.noops && to == stateClosing {
+		probe = nil // the client may have stopped polling: its "5" will fetch what is left, or CloseTimeout ends it
+	}
 	c.cancel(&CloseError{Reason: reason, Err: err}) // before setReceiver can look for the reason
 	c.mu.Unlock()
 
