@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -36,6 +37,13 @@ type Config struct {
 	// AllowRequest may refuse a handshake before anything else is done with it; the client sees
 	// 403. Default nil: allow.
 	AllowRequest func(r *http.Request) error
+
+	// Handshakes is how many handshakes may run AllowRequest, Sessions and Authenticate at the same time, and
+	// HandshakeQueue how many may wait for that, at most 5 s; others get 503 with Retry-After, and clients
+	// come back. It keeps the session store and the database alive when all clients reconnect after a
+	// restart. Defaults 4 for each processor, and 1,024.
+	Handshakes     int
+	HandshakeQueue int
 
 	// Guards run for every CONNECT, in every namespace, also in those that are made later, and before
 	// the namespace's own (Namespace.Use). With auth.Require in it there is no namespace that somebody
@@ -231,6 +239,12 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Path == "" {
 		cfg.Path = "/socket.io/"
 	}
+	if cfg.Handshakes == 0 {
+		cfg.Handshakes = 4 * runtime.GOMAXPROCS(0)
+	}
+	if cfg.HandshakeQueue == 0 {
+		cfg.HandshakeQueue = 1024
+	}
 	if cfg.MaxNamespaces == 0 {
 		cfg.MaxNamespaces = 100
 	}
@@ -268,7 +282,7 @@ func (cfg *Config) validate() error {
 	for _, f := range []struct {
 		name string
 		got  int
-	}{{"MaxNamespaces", cfg.MaxNamespaces}, {"MaxAttachments", cfg.MaxAttachments}, {"QueueEvents", cfg.QueueEvents}, {"QueueBytes", cfg.QueueBytes}} {
+	}{{"Handshakes", cfg.Handshakes}, {"HandshakeQueue", cfg.HandshakeQueue}, {"MaxNamespaces", cfg.MaxNamespaces}, {"MaxAttachments", cfg.MaxAttachments}, {"QueueEvents", cfg.QueueEvents}, {"QueueBytes", cfg.QueueBytes}} {
 		if f.got < 1 {
 			return fmt.Errorf("core: %s must be at least 1, got %d", f.name, f.got)
 		}

@@ -21,15 +21,16 @@ import (
 // owns no listener. All methods may be called concurrently and at any time; what concerns a
 // namespace is short for the same method of Of("/").
 type Server struct {
-	cfg     Config
-	limits  sio.Limits  // of every client's packets
-	limits4 sio.Limits  // of those of socket.io-client 1 and 2
-	encoder sio.Encoder // of every packet to clients
-	engine  *engineio.Server
-	root    *Namespace
-	log     refusalLog
-	panics  atomic.Int64
-	checks  atomic.Int32 // running Checks
+	cfg       Config
+	limits    sio.Limits  // of every client's packets
+	limits4   sio.Limits  // of those of socket.io-client 1 and 2
+	encoder   sio.Encoder // of every packet to clients
+	engine    *engineio.Server
+	root      *Namespace
+	log       refusalLog
+	panics    atomic.Int64
+	admission admission    // of handshakes
+	checks    atomic.Int32 // running Checks
 
 	volatileDrops atomic.Int64
 
@@ -68,6 +69,7 @@ func New(cfg Config) (*Server, error) {
 		namespaces: make(map[string]*Namespace),
 		clients:    make(map[*client]struct{}),
 		log:        refusalLog{log: cfg.Logger},
+		admission:  newAdmission(cfg.Handshakes, cfg.HandshakeQueue),
 		everywhere: newHandlerSet("every namespace", cfg.Validate),
 	}
 	engine := cfg.engine()
@@ -92,6 +94,10 @@ func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver
 		if s.cfg.Parser != nil {
 			c.decoder = sio.NewParserDecoder(s.cfg.Parser, sio.FromClient, &s.limits)
 		}
+		if err := s.admission.enter(r); err != nil {
+			return err
+		}
+		defer s.admission.leave()
 		if s.cfg.AllowRequest != nil {
 			if err := s.cfg.AllowRequest(r); err != nil {
 				return engineio.Forbidden("AllowRequest: " + err.Error())
