@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak bench setup setup-go setup-node setup-browser setup-redis summary clean
+.PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak bench setup setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-python summary clean
 
 RESULTS  := test-results
 FUZZTIME ?= 60s
@@ -62,7 +62,7 @@ soak: setup ## the tests SOAKRUNS (default 5) times over, with long loads and 10
 bench: setup-go setup-node ## compare with a bare WebSocket server and with socket.io's own
 	@go run ./internal/bench
 
-setup: setup-go setup-node setup-browser setup-redis ## install what the tests need; a no-op when nothing is missing
+setup: setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-python ## install what the tests need; a no-op when nothing is missing
 
 setup-go:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26.6 or newer, see https://go.dev/doc/install"; exit 1; }
@@ -95,6 +95,26 @@ setup-redis:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null; \
 	else \
 	  echo "redis-server is missing: install it (Debian: sudo apt-get install redis-server)"; exit 1; \
+	fi
+
+# Likewise, on ports of its own.
+setup-rabbitmq:
+	@if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing the Debian package rabbitmq-server"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server >/dev/null; \
+	else \
+	  echo "rabbitmq-server is missing: install it (Debian: sudo apt-get install rabbitmq-server)"; exit 1; \
+	fi
+
+# An old python-socketio, as peer on the bus.
+setup-python:
+	@if /usr/bin/python3 -c 'import socketio, redis' 2>/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing the Debian packages python3-socketio and python3-redis"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-socketio python3-redis >/dev/null; \
+	else \
+	  echo "python-socketio is missing: install it (Debian: sudo apt-get install python3-socketio python3-redis)"; exit 1; \
 	fi
 
 clean: ## remove what the targets above made

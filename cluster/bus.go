@@ -11,7 +11,8 @@ type Bus interface {
 	// Publish sends msg to all other subscribers of the channel, and perhaps back to this one: users
 	// recognise their own. It queues and returns at once, whatever state the broker is in; what does not
 	// fit into the bounded queue pushes out the oldest, which is counted. The messages of one Bus arrive
-	// in the order of Publish. The bus owns msg from now on. After Close it returns an error.
+	// in the order of Publish. The bus owns msg from now on. It returns an error after Close, and
+	// when the bus is configured in a way that cannot work.
 	Publish(msg []byte) error
 
 	// Subscribe begins to call receive for each message, one at a time, from one goroutine. receive does

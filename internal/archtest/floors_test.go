@@ -17,7 +17,14 @@ var floors = map[string]int{
 	"sessions":     1,
 	"wire/msgpack": 1, // as pure as its neighbours, but made of wire/sio's packets
 
-	"cluster/internal/pump": 2, // what the buses have in common
+	"cluster/internal/pump":       1, // what the buses have in common
+	"cluster/internal/brokertest": 1, // starts the brokers of Debian for tests
+
+	// Below busurl, which chooses among them.
+	"cluster/kafkabus":  2,
+	"cluster/natsbus":   2,
+	"cluster/rabbitbus": 2,
+	"cluster/redisbus":  2,
 
 	"core": 2,
 	"auth": 2,
@@ -28,7 +35,9 @@ var floors = map[string]int{
 
 	"sessions/sessiontest": 3,
 
-	"cluster/membus": 3,
+	"cluster/busurl":      3,
+	"cluster/clustertest": 3,
+	"cluster/membus":      3,
 
 	"examples/login/app": 3, // what the four programs beside it have in common
 

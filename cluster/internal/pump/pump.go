@@ -46,10 +46,13 @@ type Options struct {
 	// PublishTimeout bounds one attempt to publish. Default 5 s.
 	PublishTimeout time.Duration
 	// MinPause and MaxPause bound the pauses between attempts, which double from one to the other, with
-	// jitter. Defaults 250 ms and 3 s.
+	// jitter. Defaults 250 ms and 1 s.
 	MinPause, MaxPause time.Duration
 	// Logger gets a line when the state changes. Default slog.Default().
 	Logger *slog.Logger
+	// Invalid says what is wrong with the bus's configuration, such as a name that the broker does not
+	// allow. Publish and Subscribe return it. Default nil.
+	Invalid error
 }
 
 // A Pump implements cluster.Bus over a Driver.
@@ -73,6 +76,8 @@ type Pump struct {
 	closing     bool               // guarded by mu
 	publishErr  error              // nil while publishing works; guarded by mu
 	receiveErr  error              // nil while the subscription is live; guarded by mu
+	brokenAt    time.Time          // when the subscription was last lost; guarded by mu
+	liveAt      time.Time          // when it last became live; guarded by mu
 	resubscribe context.CancelFunc // ends the current Receive; guarded by mu
 	flushed     chan struct{}      // closed when closing and the queue is empty
 }
@@ -93,7 +98,7 @@ func New(name string, driver Driver, opts Options) *Pump {
 	def(&opts.MaxBytes, 8<<20)
 	pause(&opts.PublishTimeout, 5*time.Second)
 	pause(&opts.MinPause, 250*time.Millisecond)
-	pause(&opts.MaxPause, 3*time.Second)
+	pause(&opts.MaxPause, time.Second)
 	if opts.Logger == nil {
 		opts.Logger = slog.Default()
 	}
@@ -108,6 +113,9 @@ func (p *Pump) Publish(msg []byte) error {
 	defer p.mu.Unlock()
 	if p.closing {
 		return fmt.Errorf("%s: the bus is closed", p.name)
+	}
+	if p.opts.Invalid != nil {
+		return fmt.Errorf("%s: %w", p.name, p.opts.Invalid)
 	}
 	p.queue = append(p.queue, msg)
 	p.bytes += len(msg)
@@ -138,7 +146,11 @@ const maxBatch = 256
 
 func (p *Pump) publish() {
 	failures := 0
+	var said time.Time // when a refused message was logged
 	for {
+		if !p.settle(failures > 0) { // before take: what waits can be dropped
+			return
+		}
 		batch := p.take()
 		if len(batch) == 0 {
 			select {
@@ -152,7 +164,11 @@ func (p *Pump) publish() {
 		n, err := p.driver.Publish(ctx, batch)
 		cancel()
 		if refused := (*RefusedError)(nil); errors.As(err, &refused) {
-			p.opts.Logger.Error(p.name+": the broker refuses a message, which is dropped", "bytes", len(batch[n]), "error", err)
+			if time.Since(said) > time.Minute {
+				p.opts.Logger.Error(p.name+": the broker refuses a message, which is dropped; in the next minute more are only counted",
+					"bytes", len(batch[n]), "error", err)
+				said = time.Now()
+			}
 			p.gave(n+1, 1)
 			err = nil
 		} else {
@@ -166,6 +182,44 @@ func (p *Pump) publish() {
 		failures++
 		if !p.pause(failures) {
 			return
+		}
+	}
+}
+
+const (
+	// settled is how long the subscription must be live before publishing goes on after an outage.
+	settled = time.Second
+	// unsettled is how long publishing waits for that at most.
+	unsettled = 5 * time.Second
+)
+
+// settle waits, after an outage, until the subscription is live again and a little longer. The other
+// processes have lost theirs too: what has waited here would be published before they are back, and lost.
+// failed says that the last attempt to publish has failed. It reports false when the bus has been closed.
+func (p *Pump) settle(failed bool) bool {
+	called := time.Now()
+	for {
+		p.mu.Lock()
+		var wait bool
+		switch {
+		case p.brokenAt.IsZero() || p.closing: // no outage so far
+		case p.receiveErr == nil:
+			wait = time.Since(p.liveAt) < settled
+		case failed:
+			wait = time.Since(called) < unsettled
+		default: // it may be that only receiving does not work
+			wait = time.Since(p.brokenAt) < unsettled
+		}
+		p.mu.Unlock()
+		if !wait {
+			return true
+		}
+		timer := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-timer.C:
+		case <-p.ctx.Done():
+			timer.Stop()
+			return false
 		}
 	}
 }
@@ -204,6 +258,9 @@ func (p *Pump) gave(n, lost int) {
 
 // Subscribe implements cluster.Bus.
 func (p *Pump) Subscribe(ctx context.Context, receive func(msg []byte)) error {
+	if p.opts.Invalid != nil {
+		return fmt.Errorf("%s: %w", p.name, p.opts.Invalid)
+	}
 	p.mu.Lock()
 	if p.closing || p.subscribed {
 		p.mu.Unlock()
@@ -236,6 +293,9 @@ func (p *Pump) receive(receive func(msg []byte), first chan<- error) {
 		p.mu.Unlock()
 		err := p.driver.Receive(ctx, func() {
 			live, failures = true, 0
+			p.mu.Lock()
+			p.liveAt = time.Now()
+			p.mu.Unlock()
 			p.changed(&p.receiveErr, nil, "", "receives again")
 			tell(nil)
 		}, receive)
@@ -276,6 +336,9 @@ func (p *Pump) changed(state *error, err error, broken, mended string) {
 	p.mu.Lock()
 	was, dropped := *state, p.dropped
 	*state = err
+	if state == &p.receiveErr && err != nil && (was == nil || was == errNotYet) {
+		p.brokenAt = time.Now()
+	}
 	p.mu.Unlock()
 	switch {
 	case (was == nil || was == errNotYet) && err != nil:

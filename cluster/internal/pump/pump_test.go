@@ -27,6 +27,7 @@ type broker struct {
 	receives int
 	cut      context.CancelCauseFunc
 	closed   bool
+	noSubs   bool // takes messages, and no subscriptions
 }
 
 var errDown = errors.New("down")
@@ -49,7 +50,7 @@ func (b *broker) Publish(_ context.Context, msgs [][]byte) (int, error) {
 func (b *broker) Receive(ctx context.Context, live func(), receive func([]byte)) error {
 	b.mu.Lock()
 	b.receives++
-	if b.down {
+	if b.down || b.noSubs {
 		b.mu.Unlock()
 		return errDown
 	}
@@ -71,6 +72,13 @@ func (b *broker) set(down bool) {
 	if down && b.cut != nil {
 		b.cut(errDown)
 	}
+}
+
+func (b *broker) deaf(deaf bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.noSubs = deaf
+	b.cut(errDown)
 }
 
 func (b *broker) taken() string {
@@ -180,6 +188,50 @@ func TestResubscribe(t *testing.T) {
 		p.Resubscribe()
 		if got := <-received; got != "subscription 2" {
 			t.Error(got)
+		}
+		_ = p.Close(t.Context())
+	})
+}
+
+// After an outage what has waited is published when the subscription has been live for a while, so that
+// other processes are back too; when only receiving does not work, publishing goes on.
+func TestPublishesWhenOthersAreBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{}
+		p := pump.New("testbus", b, pump.Options{Logger: slog.New(slog.DiscardHandler)})
+		live := make(chan time.Time, 100)
+		if err := p.Subscribe(t.Context(), func([]byte) { live <- time.Now() }); err != nil {
+			t.Fatal(err)
+		}
+		<-live
+		_ = p.Publish([]byte("at once"))
+		synctest.Wait()
+		if b.taken() != "at once" {
+			t.Fatal(b.taken())
+		}
+		b.set(true)
+		_ = p.Publish([]byte("waits"))
+		time.Sleep(20 * time.Second)
+		b.set(false)
+		back := <-live
+		time.Sleep(time.Until(back.Add(900 * time.Millisecond)))
+		synctest.Wait()
+		if b.taken() != "at once" {
+			t.Errorf("published %q %s after the subscription was live", b.taken(), time.Since(back))
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if b.taken() != "at once waits" {
+			t.Errorf("published %q", b.taken())
+		}
+		b.deaf(true)
+		_ = p.Publish([]byte("deaf"))
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		_ = p.Publish([]byte("still deaf"))
+		synctest.Wait()
+		if b.taken() != "at once waits deaf still deaf" {
+			t.Errorf("published %q", b.taken())
 		}
 		_ = p.Close(t.Context())
 	})

@@ -1,0 +1,241 @@
+package clustertest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/siokit/siokit/cluster"
+)
+
+// Everything that one node can say arrives at the others, in order; questions are answered by all.
+func (s *suite) nodes(t *testing.T) {
+	name := channel()
+	open := func() cluster.Bus { return s.bus(t, Settings{Channel: name}) }
+	a, atA := s.node(t, open(), "A", cluster.Options{})
+	b, atB := s.node(t, open(), "B", cluster.Options{})
+	c, atC := s.node(t, open(), "C", cluster.Options{})
+	for _, n := range []*cluster.Node{a, b, c} {
+		know(t, n, 2)
+	}
+
+	rooms := cluster.Audience{Namespace: "/chat", Rooms: []string{"*", "a.b", "space here", "ü"}, Except: []string{"x#"}}
+	one := cluster.Audience{Namespace: "/", Rooms: []string{atB.name}}
+	a.Emit(event("e", everyone()))
+	a.Emit(event("f", rooms))
+	a.Emit(&cluster.Emit{Audience: everyone(), Event: "g", Data: []byte(`[{"_placeholder":true,"num":0}]`), Attachments: [][]byte{{0, 255}}})
+	a.Join(one, []string{"r"})
+	a.Leave(one, []string{"r"})
+	a.Join(rooms, []string{"s"})
+	a.Leave(cluster.Audience{Namespace: "/", Rooms: []string{"closed"}}, []string{"closed"})
+	a.Disconnect(one, false)
+	a.Disconnect(rooms, true)
+	a.Revoke([]byte("token"))
+	const inRooms = "/chat rooms=[* a.b space here ü] except=[x#]"
+	forB := []string{"join / rooms=[" + atB.name + "] [r]", "leave / rooms=[" + atB.name + "] [r]"}
+	rest := []string{"join " + inRooms + " [s]", "leave / rooms=[closed] [closed]"}
+	end := []string{"disconnect " + inRooms + " true", "revoked token"}
+	both := []string{"emit e / * [1]", "emit f " + inRooms + " [1]", `emit g / * [{"_placeholder":true,"num":0}] +00ff`}
+	atB.expect(t, slices.Concat(both, forB, rest, []string{"disconnect / rooms=[" + atB.name + "] false"}, end)...)
+	atC.expect(t, slices.Concat(both, rest, end)...)
+
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	sockets, err := a.Fetch(ctx, everyone())
+	if ids := socketIDs(sockets); err != nil || !slices.Equal(ids, []string{atB.name, atC.name}) {
+		t.Errorf("Fetch: %v, %v", ids, err)
+	}
+	for what, ask := range map[string]func(func(cluster.Reply)) error{
+		"Gather":     func(each func(cluster.Reply)) error { return a.Gather(ctx, event("sure?", everyone()), each) },
+		"ServerEmit": func(each func(cluster.Reply)) error { return a.ServerEmit(ctx, event("servers", everyone()), each) },
+	} {
+		var answers []string
+		err := ask(func(r cluster.Reply) { answers = append(answers, string(r.Data)) })
+		slices.Sort(answers)
+		if want := []string{`["` + atB.name + `"]`, `["` + atC.name + `"]`}; err != nil || !slices.Equal(answers, want) {
+			t.Errorf("%s: %q, %v", what, answers, err)
+		}
+	}
+	if len(atA.calls) > 0 {
+		t.Errorf("the speaker was told %q", <-atA.calls)
+	}
+	for _, n := range []*cluster.Node{a, b, c} {
+		if st := n.Stats(); st.Lost+st.Invalid+st.Duplicates+st.Dropped != 0 || n.Healthy() != nil {
+			t.Errorf("%+v, %v", st, n.Healthy())
+		}
+	}
+}
+
+func socketIDs(sockets []cluster.Socket) (ids []string) {
+	for _, s := range sockets {
+		ids = append(ids, s.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// mortal is a bus whose process can die: nothing goes in or out any more, and nobody is told.
+type mortal struct {
+	cluster.Bus
+	dead atomic.Bool
+}
+
+func (m *mortal) Publish(msg []byte) error {
+	if m.dead.Load() {
+		return nil
+	}
+	return m.Bus.Publish(msg)
+}
+
+func (m *mortal) Subscribe(ctx context.Context, receive func([]byte)) error {
+	return m.Bus.Subscribe(ctx, func(msg []byte) {
+		if !m.dead.Load() {
+			receive(msg)
+		}
+	})
+}
+
+// A node dies: questions name it, and give what the others said.
+func (s *suite) nodeDies(t *testing.T) {
+	name := channel()
+	open := func() cluster.Bus { return s.bus(t, Settings{Channel: name}) }
+	opts := cluster.Options{Heartbeat: 200 * time.Millisecond, DeadAfter: patience}
+	a, _ := s.node(t, open(), "A", opts)
+	_, atB := s.node(t, open(), "B", opts)
+	end := &mortal{Bus: open()}
+	c, _ := s.node(t, end, "C", opts)
+	know(t, a, 2)
+	end.dead.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	sockets, err := a.Fetch(ctx, everyone())
+	silent, ok := errors.AsType[*cluster.SilentError](err)
+	if !ok || !slices.Equal(silent.Nodes, []string{c.ID()}) || !slices.Equal(socketIDs(sockets), []string{atB.name}) {
+		t.Errorf("%v, %v; want B's socket, and that %s is silent", socketIDs(sockets), err, c.ID())
+	}
+}
+
+// Clusters with different keys, or on different channels, do not hear each other.
+func (s *suite) keys(t *testing.T) {
+	name := channel()
+	start := func(name, socket, key string) (*cluster.Node, *server) {
+		return s.node(t, s.bus(t, Settings{Channel: name}), socket, cluster.Options{Key: []byte(key)})
+	}
+	a, atA := start(name, "A", "the key of the first")
+	a2, atA2 := start(name, "A2", "the key of the first")
+	b, atB := start(name, "B", "the key of another one")
+	c, atC := start(channel(), "C", "the key of the first")
+	know(t, a, 1)
+	know(t, a2, 1)
+	b.Emit(event("fromB", everyone()))
+	c.Emit(event("fromC", everyone()))
+	until(t, "the other cluster's messages are counted", func() bool { return a.Stats().Invalid >= 2 && a2.Stats().Invalid >= 2 })
+	a.Emit(event("fromA", everyone()))
+	atA2.expect(t, "emit fromA / * [1]")
+	until(t, "the other cluster counts too", func() bool { return b.Stats().Invalid >= 1 })
+	for _, local := range []*server{atA, atA2, atB, atC} {
+		if len(local.calls) > 0 {
+			t.Errorf("%s was told %q", local.name, <-local.calls)
+		}
+	}
+	if st := c.Stats(); st.Received+st.Invalid != 0 || len(b.Nodes())+len(c.Nodes()) != 0 {
+		t.Errorf("another channel is heard: %+v", st)
+	}
+}
+
+// What a Flask-SocketIO process says is done, and its callbacks are called.
+func (s *suite) python(t *testing.T) {
+	name := channel()
+	_, local := s.node(t, s.bus(t, Settings{Channel: name}), "A", cluster.Options{})
+	python := s.bus(t, Settings{Channel: name})
+	callbacks := make(chan string, 10)
+	subscribe(t, python, func(msg []byte) {
+		var m struct {
+			Method string          `json:"method"`
+			Host   string          `json:"host_id"`
+			SID    string          `json:"sid"`
+			ID     int             `json:"id"`
+			Args   json.RawMessage `json:"args"`
+		}
+		if json.Unmarshal(msg, &m) == nil && m.Method == "callback" {
+			callbacks <- fmt.Sprint(m.Host, " ", m.SID, " ", m.ID, " ", string(m.Args))
+		}
+	})
+	for _, msg := range []string{
+		`{"method": "emit", "event": "hello", "data": ["x"], "binary": false, "namespace": "/", "room": "r1", "skip_sid": null, "callback": null, "host_id": "py"}`,
+		`{"method": "enter_room", "sid": "SID", "room": "r", "namespace": "/", "host_id": "py"}`,
+		`{"method": "leave_room", "sid": "SID", "room": "r", "namespace": "/", "host_id": "py"}`,
+		`{"method": "close_room", "room": "r", "namespace": "/", "host_id": "py"}`,
+		`{"method": "disconnect", "sid": "SID", "namespace": "/", "host_id": "py"}`,
+		`{"method": "emit", "event": "ask", "data": ["x"], "binary": false, "namespace": "/", "room": "SID", "skip_sid": null, "callback": ["SID", "/", 7], "host_id": "py"}`,
+	} {
+		publish(t, python, []byte(strings.ReplaceAll(msg, "SID", local.name)))
+	}
+	to := "rooms=[" + local.name + "]"
+	local.expect(t, `emit hello / rooms=[r1] ["x"]`, "join / "+to+" [r]", "leave / "+to+" [r]", "leave / rooms=[r] [r]", "disconnect / "+to+" false")
+	select {
+	case got := <-callbacks:
+		if want := "py " + local.name + ` 7 ["` + local.name + `"]`; got != want {
+			t.Errorf("the callback is %q, want %q", got, want)
+		}
+	case <-time.After(patience):
+		t.Error("no callback")
+	}
+}
+
+// 10,000 hostile messages are counted, do nothing, and do not end the receiver.
+func (s *suite) garbage(t *testing.T) {
+	const n = 10_000
+	name := channel()
+	a, local := s.node(t, s.bus(t, Settings{Channel: name}), "A", cluster.Options{})
+	enemy := s.bus(t, Settings{Channel: name})
+	deep := strings.Repeat(`[`, 100_000)
+	before := a.Stats().Invalid
+	for i := range n {
+		if i%500 == 0 {
+			until(t, "garbage is read", func() bool { return a.Stats().Invalid-before >= int64(i-1000) })
+		}
+		publish(t, enemy, hostile(i, deep))
+	}
+	publish(t, enemy, []byte(`{"method":"emit","event":"valid","data":[],"namespace":"/","room":null,"host_id":"py"}`))
+	local.expect(t, "emit valid / * []")
+	if got := a.Stats().Invalid - before; got != n {
+		t.Errorf("%d of %d hostile messages were counted", got, n)
+	}
+}
+
+func hostile(i int, deep string) []byte {
+	switch i % 10 {
+	case 0:
+		return []byte(`{}`)
+	case 1:
+		return []byte("\x80\x04\x95pickle")
+	case 2:
+		return []byte(`{"method":7}`)
+	case 3:
+		return []byte(`{"method":"emit","event":["x"],"data":{},"namespace":"/"}`)
+	case 4:
+		return []byte(`{"method":"emit","event":"e","data":[NaN],"namespace":"/"}`)
+	case 5:
+		return []byte(`{"method":"emit","event":"connect","data":[],"namespace":"/"}`)
+	case 6:
+		return []byte(`{"method":"go.emit","event":"e","data":[],"namespace":"/"}`)
+	case 7:
+		return []byte(`{"method":"emit","event":"e","binary":true,"data":[[{"_placeholder":true,"num":-1}],"AA=="],"namespace":"/"}`)
+	case 8:
+		if i%1000 == 8 {
+			return []byte(`{"method":"emit","event":"e","namespace":"/","data":` + deep)
+		}
+		return []byte(`{"method":"close_room","room":[],"namespace":"/"}`)
+	}
+	msg := make([]byte, 1+i%100)
+	_, _ = rand.Read(msg)
+	return msg
+}
