@@ -31,6 +31,7 @@ import (
 	"testing"
 
 	_ "github.com/siokit/siokit/chisio" // so that go test repeats these tests when these and the packages below change
+	_ "github.com/siokit/siokit/cluster/busurl"
 	_ "github.com/siokit/siokit/echosio"
 	_ "github.com/siokit/siokit/ginsio"
 	_ "github.com/siokit/siokit/wire/msgpack"
@@ -46,7 +47,10 @@ var imports = map[string]string{
 	"echo": "github.com/labstack/echo/v4", "chi": "github.com/go-chi/chi/v5",
 	"middleware": "github.com/go-chi/chi/v5/middleware", // Echo has a package of this name too
 	"bcrypt":     "golang.org/x/crypto/bcrypt",
-	"auth":       module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
+	"redis":      "github.com/redis/go-redis/v9", "nats": "github.com/nats-io/nats.go",
+	"cluster": module + "/cluster", "busurl": module + "/cluster/busurl", "redisbus": module + "/cluster/redisbus",
+	"rabbitbus": module + "/cluster/rabbitbus", "natsbus": module + "/cluster/natsbus", "kafkabus": module + "/cluster/kafkabus",
+	"auth": module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
 	"ginsio": module + "/ginsio", "echosio": module + "/echosio", "chisio": module + "/chisio", "sessions": module + "/sessions",
 	"sio": module + "/wire/sio", "msgpack": module + "/wire/msgpack",
 }
@@ -56,6 +60,7 @@ const module = "github.com/siokit/siokit"
 // prelude is what a page may use without declaring it: the application around a snippet.
 var prelude = map[string]string{
 	"ctx":      "var ctx context.Context",
+	"bus":      "var bus cluster.Bus",
 	"store":    "var store gorilla.Store",
 	"key":      "var key []byte",
 	"sess":     "var sess *sessions.Manager",
