@@ -22,6 +22,7 @@ type client struct {
 	handshake *Handshake
 	principal string
 	protocol4 bool        // Socket.IO 1 or 2 on the other side
+	quiet     bool        // one of Check's: not logged
 	decoder   sio.Decoder // owned by Receive
 
 	joinTimer   *engineio.Timer // closes a connection that joins nothing
@@ -260,6 +261,7 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 		s.close(Reason(reason), err)
 	}
 	c.srv.removeClient(c)
+	c.logClosed(reason, err)
 }
 
 // quiesce makes the client take no more packets but acks and closes it as soon as its handlers are

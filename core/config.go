@@ -187,8 +187,14 @@ type Config struct {
 	// RemoteIP. Default none.
 	TrustedProxies []string
 
-	// Logger receives warnings and errors. Default slog.Default(). No secret is ever logged.
+	// Logger receives what concerns namespaces, sockets and handlers: errors and panics of user code, and at
+	// debug level who connects and disconnects. Default slog.Default(). No secret is ever logged.
 	Logger *slog.Logger
+	// EngineLogger receives what concerns connections, which are Engine.IO's: refused requests, the first of
+	// each kind as an error or a warning with the cure, the next ones at debug level; and at debug level each
+	// connection that opens and closes. Give it a handler of another level to see more, or less, of it than
+	// of Logger. Default Logger.
+	EngineLogger *slog.Logger
 }
 
 // A Parser writes and reads packets. It is made for package wire/sio, whose documentation says what one must do.
@@ -259,6 +265,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
+	}
+	if cfg.EngineLogger == nil {
+		cfg.EngineLogger = cfg.Logger
 	}
 	if cfg.Recovery != nil {
 		r, err := cfg.Recovery.withDefaults()
@@ -346,6 +355,6 @@ func (cfg *Config) engine() engineio.Config {
 		RateLimit:         cfg.RateLimit,
 		Origins:           cfg.Origins,
 		TrustedProxies:    cfg.TrustedProxies,
-		Logger:            cfg.Logger,
+		Logger:            cfg.EngineLogger,
 	}
 }

@@ -415,11 +415,11 @@ func TestProtocolRefusalSaysTheCure(t *testing.T) {
 		level        string
 		want         []string
 	}{
-		{"&EIO=3", "browser one", "WARN", []string{"socket.io-client 1 or 2", "origin=https://app.example", `agent="browser one"`, "core.Config{AllowEIO3: true}", "socket.io-client 4"}},
+		{"&EIO=3", "browser one", "ERROR", []string{"socket.io-client 1 or 2", "origin=https://app.example", `agent="browser one"`, "core.Config{AllowEIO3: true}", "socket.io-client 4"}},
 		{"&EIO=3", "browser one", "DEBUG", nil},
-		{"&EIO=3", "phone", "WARN", []string{"agent=phone"}},
-		{"", "script", "WARN", []string{"plain WebSocket client", "socket.io-client 4"}},
-		{"&EIO=7", "future", "WARN", []string{`Engine.IO \"7\"`}},
+		{"&EIO=3", "phone", "ERROR", []string{"agent=phone"}},
+		{"", "script", "ERROR", []string{"plain WebSocket client", "socket.io-client 4"}},
+		{"&EIO=7", "future", "ERROR", []string{`Engine.IO \"7\"`}},
 	} {
 		ask(c.query, c.agent)
 		text := log.take()

@@ -11,8 +11,8 @@ import (
 	"github.com/siokit/siokit/engineio"
 )
 
-// refusalLog logs why requests were refused: the first of each kind as a warning, the rest for
-// debugging only.
+// refusalLog logs why requests were refused: the first of each kind as an error if the client or the set-up is
+// wrong, as a warning if a hook, a limit or a shutdown decided so; the rest for debugging only.
 type refusalLog struct {
 	log  *slog.Logger
 	mu   sync.Mutex
@@ -33,6 +33,9 @@ const originCause = "the page's origin "
 
 func (l *refusalLog) refused(r *http.Request, e *engineio.Error) {
 	level := slog.LevelWarn
+	if e.Status == http.StatusBadRequest || strings.HasPrefix(e.Cause, originCause) {
+		level = slog.LevelError
+	}
 	kind := refusalKind{status: e.Status, code: e.Code, origin: clip(r.Header.Get("Origin"))}
 	if e.Code == engineio.CodeUnsupportedEngine {
 		kind.agent = clip(r.UserAgent())

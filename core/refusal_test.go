@@ -163,7 +163,7 @@ func TestUnknownSessionSaysTheCure(t *testing.T) {
 	logged, logger := newLog()
 	a := serve(t, core.Config{Logger: logger})
 	const sid = "c2Vzc2lvbi1vZi1hbm90aGVyLXByb2Nlc3M"
-	for i, level := range []string{"level=WARN", "level=DEBUG"} {
+	for i, level := range []string{"level=ERROR", "level=DEBUG"} {
 		logged.take()
 		r := httptest.NewRequest(http.MethodGet, "http://example.com/socket.io/?EIO=4&transport=polling&sid="+sid, nil)
 		w := httptest.NewRecorder()

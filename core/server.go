@@ -68,7 +68,7 @@ func New(cfg Config) (*Server, error) {
 		background: newBackground(),
 		namespaces: make(map[string]*Namespace),
 		clients:    make(map[*client]struct{}),
-		log:        refusalLog{log: cfg.Logger},
+		log:        refusalLog{log: cfg.EngineLogger},
 		admission:  newAdmission(cfg.Handshakes, cfg.HandshakeQueue),
 		everywhere: newHandlerSet("every namespace", cfg.Validate),
 	}
@@ -118,7 +118,9 @@ func (s *Server) accept(conn *engineio.Conn, r *http.Request) (engineio.Receiver
 	s.mu.Unlock()
 	if v := s.visitOf(r); v != nil {
 		v.note(func() { v.conn, v.conns = conn, append(v.conns, conn) })
+		c.quiet = true
 	}
+	c.logOpened()
 	return c, nil
 }
 

@@ -255,6 +255,7 @@ func (s *Socket) accept() {
 	s.state.Store(socketConnected)
 	s.mu.Unlock()
 	batch.Done()
+	s.logConnected()
 }
 
 // accepted is Connected as its client sees it: a client that has read the CONNECT reply may send
@@ -302,5 +303,8 @@ func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 	s.client.srv.leave(s.ns)
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
 	s.enqueue(task{kind: taskDisconnect})
+	if was == socketConnected {
+		s.logDisconnected(reason, cause)
+	}
 	return was, true
 }
