@@ -1,5 +1,6 @@
 // Package auth tells HTTP handlers and socket handlers who is calling, with the same calls in both.
 //
+//	sess, err := sessions.New(store, "app", sessions.Options{})
 //	users := auth.New(sess, loadUser)                  // loadUser(ctx, id) (*User, error)
 //	http.ListenAndServe(addr, users.Middleware(mux))   // HTTP routes
 //	srv, err := core.New(core.Config{Sessions: sess, Authenticate: users.Handshake})

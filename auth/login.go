@@ -10,7 +10,7 @@ import (
 )
 
 // Login logs in the account id: call it in an HTTP handler behind Middleware, after checking the password and
-// before the first byte of the response. The session gets a new id and is saved at once. Connections that were
+// before the first byte of the response. ctx is the request's context, or in gin the *gin.Context. The session gets a new id and is saved at once. Connections that were
 // opened under the old one are cut with [ErrReauthenticate], so the page must reconnect its socket; a login that
 // the session held before ends.
 //

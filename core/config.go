@@ -67,7 +67,8 @@ type Config struct {
 	// {"error": {"code": "bad_arguments", ...}}, whose data names the fields and rules of a
 	// go-playground/validator, so gin's binding.Validator.ValidateStruct and (*validator.Validate).Struct
 	// fit as they are. It is called concurrently. Types with a method Validate() error are checked by
-	// that as well, without this field. Default nil.
+	// that as well, without this field. The text of an error reaches the client only if it is made for it (see
+	// Error). Default nil.
 	Validate func(v any) error
 
 	// EndedEvent is the event by which a client learns why the server ends its socket: a logout, an

@@ -192,6 +192,7 @@ func TestEventsBeforeDisconnect(t *testing.T) {
 	}
 }
 
+// users.md, test 28: whichever of these ways a client dies, OnDisconnect runs once, with the right reason.
 func TestReasons(t *testing.T) {
 	for _, row := range []struct {
 		want core.Reason

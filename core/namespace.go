@@ -130,7 +130,8 @@ func (ns *Namespace) To(rooms ...string) Broadcast {
 	return Broadcast{ns: ns}.To(rooms...)
 }
 
-// Except addresses everybody who is in none of the rooms.
+// Except addresses everybody who is in none of the rooms; without rooms everybody, for what is a method of
+// Broadcast only, such as Fetch and Join.
 func (ns *Namespace) Except(rooms ...string) Broadcast {
 	return ns.Everybody().Except(rooms...)
 }

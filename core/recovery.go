@@ -16,6 +16,10 @@ import (
 // token's) in the same namespace, and also when the client had not received anything yet. The client
 // is told that it is connected before it gets what it missed.
 //
+// OnDisconnect runs when a client is cut off, for nobody knows whether it will come back, and OnConnect when it has.
+// Guards find rooms and data as they were: one that sets data for every client replaces them, so it should ask
+// Recovered first.
+//
 // What it costs: every event without an ack carries its offset as one more argument, a string, which
 // handlers of all clients see; emits to one namespace take turns; and the bounds below are memory.
 // Events emitted with Volatile, or with an ack (Call, Gather), are not kept. Sessions are kept after

@@ -169,7 +169,7 @@ func TestCallbacksMayDoAnything(t *testing.T) {
 		"sockets":  func(a *app, _ *core.Context) { _ = a.Sockets(); _ = a.To("r").Count(); _ = a.Except("r").Sockets() },
 		"shutdown": func(a *app, _ *core.Context) { go a.Shutdown(context.Background()) },
 	}
-	for _, place := range []string{"middleware", "OnConnect", "event", "OnDisconnect", "OnError", "guard"} {
+	for _, place := range []string{"middleware", "OnConnect", "event", "OnDisconnect", "OnError", "guard", "Around", "ack"} {
 		for name, act := range actions {
 			t.Run(place+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -190,8 +190,12 @@ func TestCallbacksMayDoAnything(t *testing.T) {
 				a.OnConnect(func(c *core.Context) error { once("OnConnect", c); return nil })
 				a.OnDisconnect(func(c *core.Context, _ core.Reason) { once("OnDisconnect", c) })
 				a.OnError(func(c *core.Context, _ error) { once("OnError", c) })
+				around := core.Around(func(c *core.Context, next func() error) error { once("Around", c); return next() })
 				core.On(a.Group(func(ctx context.Context) error { c, _ := core.From(ctx); once("guard", c); return nil }), "e",
-					func(c *core.Context, _ core.None) error { once("event", c); return fmt.Errorf("for the error hook") })
+					func(c *core.Context, _ core.None) error { once("event", c); return fmt.Errorf("for the error hook") }, around)
+				core.On(a, "ask", func(c *core.Context, _ core.None) error {
+					return core.EmitFunc(c, "asked", nil, func(core.None, error) { once("ack", c) })
+				})
 				bystander := a.dial("polling")
 				bystander.send("0")
 				if place == "middleware" || place == "OnConnect" {
@@ -207,6 +211,11 @@ func TestCallbacksMayDoAnything(t *testing.T) {
 				if place != "middleware" && place != "OnConnect" {
 					p.want(connected)
 					p.send(`20["e"]`)
+				}
+				if place == "ack" {
+					p.send(`2["ask"]`)
+					p.want(`30[{"error":{"message":"internal error"}}]`, `20["asked"]`)
+					p.send(`30[]`)
 				}
 				if place == "OnDisconnect" {
 					p.want(`30[{"error":{"message":"internal error"}}]`)

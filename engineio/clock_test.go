@@ -92,6 +92,27 @@ func TestHeartbeat(t *testing.T) {
 			r.get(t, sid).wantUnknownSession(t)
 		})
 	})
+	// The 25 s of the heartbeat keep proxies that cut what is idle for 30 s or longer from cutting, and no poll waits longer.
+	t.Run("F-03 nothing is idle for more than an interval", func(t *testing.T) {
+		bubble(t, engineio.Config{}, func(t *testing.T, r *rig) {
+			ws, s := r.ws(t)
+			sid, polled := r.open(t)
+			for range 24 { // 10 minutes
+				start := time.Now()
+				r.get(t, sid).want(t, 200, "2")
+				if idle := time.Since(start); idle > interval {
+					t.Errorf("a poll waited for %s", idle)
+				}
+				ws.wantText("2") // at the same time: both began together
+				ws.send("3")
+				r.post(t, sid, "3").want(t, 200, "ok")
+				synctest.Wait()
+			}
+			s.wantOpen(t)
+			polled.wantOpen(t)
+			ws.silent("beside the heartbeat")
+		})
+	})
 	t.Run("V-41 unsolicited pongs", func(t *testing.T) {
 		bubble(t, engineio.Config{}, func(t *testing.T, r *rig) {
 			ws, s := r.ws(t)
