@@ -97,6 +97,9 @@ func TestDynamicNamespaces(t *testing.T) {
 		if s, ok := parent.Socket(seven); !ok || s.Namespace().Name() != "/org/7" || s.Param("id") != "7" {
 			t.Error("Socket on the parent")
 		}
+		if found, err := parent.To("of 8").Fetch(t.Context()); err != nil || len(found) != 1 || found[0].Namespace != "/org/8" {
+			t.Errorf("Fetch on the parent: %+v %v", found, err)
+		}
 		if got := parent.Rooms(); len(got) != 3 {
 			t.Errorf("Rooms of all children: %q", got)
 		}
