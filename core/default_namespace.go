@@ -83,5 +83,5 @@ func (s *Server) Timeout(d time.Duration) Broadcast { return s.root.Timeout(d) }
 // OnEmit is Namespace.OnEmit of "/".
 func (s *Server) OnEmit(f func(event string, args []any, to Broadcast)) { s.root.OnEmit(f) }
 
-// Except addresses everybody in "/" who is in none of the rooms. See Namespace.Except.
+// Except addresses everybody in "/" who is in none of the rooms.
 func (s *Server) Except(rooms ...string) Broadcast { return s.root.Except(rooms...) }

@@ -46,8 +46,8 @@
 //	for vote, err := range core.Gather[string](ctx, srv.To("board:7"), "vote") { ... } // ask many
 //
 // c.To(room) and c.Broadcast() leave the sender out, as in JavaScript. srv.To(room) and srv.Emit include
-// everybody, as in Flask-SocketIO. A [Broadcast] is an audience with options and may be kept; srv.Except()
-// is the one of everybody. A socket's id is the name of a room with that socket in it, so srv.To(id) is one
+// everybody, as in Flask-SocketIO. A [Broadcast] is an audience with options and may be kept;
+// srv.Everybody() is the largest. A socket's id is the name of a room with that socket in it, so srv.To(id) is one
 // client. The empty room name is nobody.
 //
 // # Order and goroutines
@@ -65,6 +65,7 @@
 //	flush workers  the first connection               Shutdown
 //	clock          the first connection               Shutdown
 //	task           Server.Go                          it returns; its context ends with Shutdown
+//	bus, heartbeat New with a Config.Bus              Shutdown
 //
 // No lock is held while user code runs, so everything here may be called from every callback; only a task
 // of Server.Go must not call Shutdown, nor a handler wait for it.

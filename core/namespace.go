@@ -130,8 +130,7 @@ func (ns *Namespace) To(rooms ...string) Broadcast {
 	return Broadcast{ns: ns}.To(rooms...)
 }
 
-// Except addresses everybody who is in none of the rooms; without rooms everybody, for what is a method of
-// Broadcast only, such as Fetch and Join.
+// Except addresses everybody who is in none of the rooms.
 func (ns *Namespace) Except(rooms ...string) Broadcast {
 	return ns.Everybody().Except(rooms...)
 }
