@@ -48,7 +48,7 @@
 // c.To(room) and c.Broadcast() leave the sender out, as in JavaScript. srv.To(room) and srv.Emit include
 // everybody, as in Flask-SocketIO. A [Broadcast] is an audience with options and may be kept;
 // srv.Everybody() is the largest. A socket's id is the name of a room with that socket in it, so srv.To(id) is one
-// client. The empty room name is nobody.
+// client. The empty room name is nobody. With Config.Bus all of this reaches the clients of several servers.
 //
 // # Order and goroutines
 //

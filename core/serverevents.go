@@ -21,7 +21,7 @@ type serverHandler func(ctx context.Context, from string, args sio.Args) (out an
 // was made for clients (see Error), else "internal error".
 //
 // OnServer panics if the event has such a handler already.
-func OnServer[In, Out any](on interface{ asking() *Namespace }, event string, h func(ctx context.Context, in In) (Out, error)) {
+func OnServer[In, Out any](on Scope, event string, h func(ctx context.Context, in In) (Out, error)) {
 	set := on.asking().set
 	if h == nil {
 		panic(fmt.Sprintf("core: server event %q: the handler is nil", event))
@@ -88,7 +88,7 @@ func (ns *Namespace) serverEvent(event string, args []any) (*cluster.Emit, error
 // OnServer answer, as it arrives; ID is that of the process. on is a *Server, for "/", or a *Namespace. It waits until ctx
 // ends, at most 5 s if ctx has no deadline. At the end comes an entry with a *cluster.SilentError if
 // some did not answer. Servers without such a handler are not among the answers.
-func AskServers[Out any](ctx context.Context, on interface{ asking() *Namespace }, event string, args ...any) iter.Seq2[Reply[Out], error] {
+func AskServers[Out any](ctx context.Context, on Scope, event string, args ...any) iter.Seq2[Reply[Out], error] {
 	return func(yield func(Reply[Out], error) bool) {
 		ns := on.asking()
 		e, err := ns.serverEvent(event, args)
@@ -111,6 +111,9 @@ func AskServers[Out any](ctx context.Context, on interface{ asking() *Namespace 
 		collect(ctx, g, event, nil, yield)
 	}
 }
+
+// A Scope is the namespace that an event between servers belongs to: a *Server, for "/", or a *Namespace.
+type Scope interface{ asking() *Namespace }
 
 func (ns *Namespace) asking() *Namespace { return ns }
 func (s *Server) asking() *Namespace     { return s.root }
