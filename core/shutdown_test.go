@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/siokit/siokit/core"
@@ -128,5 +131,34 @@ func TestShutdownOfAnIdleServer(t *testing.T) {
 		if err := srv.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// F-12: closes are spread, at most 100 in a tenth of a second, and in no order that clients could have agreed on.
+func TestShutdownSpreadsTheCloses(t *testing.T) {
+	const clients = 350
+	a := serve(t, core.Config{})
+	var mu sync.Mutex
+	var left []string // guarded by mu
+	a.OnDisconnect(func(c *core.Context, _ core.Reason) {
+		mu.Lock()
+		defer mu.Unlock()
+		left = append(left, c.ID())
+	})
+	came := make([]string, clients)
+	for i := range came {
+		came[i] = a.dial("websocket").join("/", "")
+	}
+	begin := time.Now()
+	if err := a.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begin); took < 300*time.Millisecond { // the fourth hundred has to wait for three tenths
+		t.Errorf("%d clients were closed within %s", clients, took)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(left) != clients || slices.Equal(left, came) {
+		t.Errorf("%d left, in the order in which they came: %t", len(left), slices.Equal(left, came))
 	}
 }
