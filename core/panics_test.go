@@ -66,6 +66,7 @@ func TestPanicsOfOtherCallbacks(t *testing.T) {
 				p.want(`2["bye"]`)
 				a.To("after").DisconnectAll()
 				p.wantClosed()
+				other.wantClosed()
 			})
 		})
 	}
