@@ -297,11 +297,11 @@ func TestClusterWithRecovery(t *testing.T) {
 	p.wantBinary("\x07")
 	p.kill()
 	receive(t, gone)
+	witness := apps[1].arrive("websocket", "/", "", "")
 	check(t, apps[0].To(p.sid).Emit("n", 2))
 	check(t, apps[0].Emit("n", 3))
-	witness := apps[1].arrive("websocket", "/", "", "") // what was emitted before it has arrived
 	check(t, apps[0].Emit("n", 4))
-	witness.wantEvents(`2["n",4]`)
+	witness.wantEvents(`2["n",3]`, `2["n",4]`) // so they have come here
 	q := apps[1].arrive("websocket", "/", p.pid, p.offset)
 	if q.sid != p.sid {
 		t.Fatal("a new session")

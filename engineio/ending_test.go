@@ -81,7 +81,7 @@ func TestShutdown(t *testing.T) {
 // G-04, small: a client of every kind comes and goes, and nothing is left of it.
 func TestChurn(t *testing.T) {
 	const n = 200
-	r := serve(t, engineio.Config{Origins: []string{"http://app.test"}, UpgradeTimeout: 200 * time.Millisecond, PingInterval: 300 * time.Millisecond, PingTimeout: 300 * time.Millisecond}, receiving(echo))
+	r := serve(t, engineio.Config{Origins: []string{"http://app.test"}, UpgradeTimeout: time.Second, PingInterval: 500 * time.Millisecond, PingTimeout: time.Second}, receiving(echo))
 	r.ws(t) // clock and workers run
 	ended := func() bool { return r.srv.Stats().Connections == 0 }
 	eventually(t, "the first is gone", ended)
