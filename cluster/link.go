@@ -15,6 +15,12 @@ type Link interface {
 	// Start begins to hand what other processes say to local. It is called once, before anything else.
 	Start(ctx context.Context, local Local) error
 
+	// OpenNamespace says that the server has a namespace from now on, and CloseNamespace that it has it no
+	// more. The server calls the first for every namespace but "/", before a client can be in it, for dynamic
+	// ones when the first client's guards have passed. A wire with channels of its own per namespace needs to know.
+	OpenNamespace(namespace string)
+	CloseNamespace(namespace string)
+
 	// Emit sends an event to the clients of the other processes.
 	Emit(e *Emit)
 	// Join, Leave and Disconnect do with the sockets of the other processes what their names say. With
@@ -55,6 +61,9 @@ type Local interface {
 	Disconnect(a Audience, transport bool)
 	Revoked(data []byte)
 	Fetch(a Audience) []Socket
+	// Count returns how many sockets of this process are in an audience, 0 if its namespace is unknown. It is
+	// called for every message to one room, so for one it must be cheap.
+	Count(a Audience) int
 	// Has reports whether a socket with that id is connected here.
 	Has(namespace, sid string) bool
 	// Gather is Link.Gather for the clients of this process.
@@ -83,7 +92,7 @@ type Emit struct {
 
 // A Reply is the answer of one client to an event.
 type Reply struct {
-	SID         string          // the socket, or for Link.ServerEmit the node
+	SID         string          // the socket, or for Link.ServerEmit the node; empty if the wire does not tell
 	Data        json.RawMessage // a JSON array, as in Emit
 	Attachments [][]byte
 	Err         string // instead of Data, why there is no answer: one of the constants below, or an error's text

@@ -194,6 +194,12 @@ func cmp(a, b string) string {
 	return a
 }
 
+// OpenNamespace implements Link. One channel is for all namespaces.
+func (n *Node) OpenNamespace(string) {}
+
+// CloseNamespace implements Link.
+func (n *Node) CloseNamespace(string) {}
+
 // Emit implements Link.
 func (n *Node) Emit(e *Emit) { n.sendEmit(methodEmit, e, &extension{}) }
 

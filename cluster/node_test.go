@@ -60,6 +60,7 @@ func (r *recorder) Disconnect(a cluster.Audience, transport bool) {
 }
 func (r *recorder) Revoked(data []byte)                     { r.calls <- "revoked " + string(data) }
 func (r *recorder) Fetch(cluster.Audience) []cluster.Socket { return r.sockets }
+func (r *recorder) Count(cluster.Audience) int              { return len(r.sockets) }
 func (r *recorder) Has(_, sid string) bool                  { return !strings.HasPrefix(sid, "elsewhere") }
 func (r *recorder) ServerEvent(_ context.Context, from string, e *cluster.Emit) (cluster.Reply, bool) {
 	r.calls <- "server event " + e.Event + " " + string(e.Data)

@@ -38,7 +38,11 @@ func (s *Server) connectToOthers() error {
 		closing, cancel := context.WithTimeout(context.Background(), startTimeout)
 		defer cancel()
 		_ = link.Close(closing)
-		return fmt.Errorf("core: Config.Bus: %w", err)
+		field := "Link"
+		if s.cfg.Bus != nil {
+			field = "Bus"
+		}
+		return fmt.Errorf("core: Config.%s: %w", field, err)
 	}
 	s.link = link
 	return nil
@@ -109,25 +113,31 @@ func (b Broadcast) askOthers(ctx context.Context, g *gathering, ev sio.EncodedEv
 	return asking.Wait
 }
 
-// fromElsewhere takes the answer of another process's client.
+// fromElsewhere takes the answer of another process's client. Package nodewire does not know whose it is.
 func (g *gathering) fromElsewhere(r cluster.Reply, s *Server) {
+	got := settledBy(r, s)
+	if r.SID == "" {
+		g.add(entry{settled: got})
+		return
+	}
 	g.expect(r.SID, nil)
+	g.arrive(r.SID, got)
+}
+
+func settledBy(r cluster.Reply, s *Server) settled {
 	switch r.Err {
 	case "":
 		args, err := sio.ParseArgs(r.Data, s.limits)
 		if err != nil {
-			g.arrive(r.SID, settled{err: fmt.Errorf("core: the answer that another process passed on: %w", err)})
-			return
+			return settled{err: fmt.Errorf("core: the answer that another process passed on: %w", err)}
 		}
-		p := sio.Packet{Attachments: r.Attachments}
-		g.arrive(r.SID, settled{answer: p.Args(args, s.cfg.JSON)})
+		return settled{answer: sio.Packet{Attachments: r.Attachments}.Args(args, s.cfg.JSON)}
 	case cluster.TimedOut:
-		g.arrive(r.SID, settled{err: ErrTimeout})
+		return settled{err: ErrTimeout}
 	case cluster.Disconnected:
-		g.arrive(r.SID, settled{err: ErrDisconnected})
-	default:
-		g.arrive(r.SID, settled{err: errors.New("core: " + r.Err)})
+		return settled{err: ErrDisconnected}
 	}
+	return settled{err: errors.New("core: " + r.Err)}
 }
 
 // Nodes returns the ids of the other servers of the cluster that are known to be there; none without

@@ -118,6 +118,14 @@ func (l local) Fetch(a cluster.Audience) (sockets []cluster.Socket) {
 	return sockets
 }
 
+func (l local) Count(a cluster.Audience) int {
+	b, ok := l.audience(a)
+	if !ok {
+		return 0
+	}
+	return b.Count()
+}
+
 // Gather asks the clients of this process for another one.
 func (l local) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) error {
 	b, ev, ok := l.event(e)

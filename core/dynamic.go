@@ -59,6 +59,9 @@ func (s *Server) OfPattern(text string) *Namespace {
 	ns.parent = &parent{pattern: p, children: make(map[string]*Namespace)}
 	ns.listed.Store(true)
 	s.patterns = append(s.patterns, ns)
+	if s.link != nil {
+		s.link.OpenNamespace(ns.name) // broadcasts to all children go by the parent's name
+	}
 	return ns
 }
 
@@ -194,6 +197,9 @@ func (s *Server) unlistLocked(ns *Namespace) {
 	ns.listed.Store(false)
 	if s.namespaces[ns.name] == ns {
 		delete(s.namespaces, ns.name)
+		if s.link != nil {
+			s.link.CloseNamespace(ns.name)
+		}
 	}
 	if ns.child != nil && ns.child.of != nil && ns.child.of.parent.children[ns.name] == ns {
 		delete(ns.child.of.parent.children, ns.name)

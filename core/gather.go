@@ -33,7 +33,8 @@ type Reply[Out any] struct {
 // missing follow, with ErrTimeout, or ctx's error when it was cancelled. So the loop says who did not
 // answer, and ends when all have. An entry without an ID means that nothing was sent: the arguments
 // cannot be encoded, or ctx had ended; or, with a *cluster.SilentError, that other processes (see
-// Config.Bus) did not answer: who is connected to them is not known.
+// Config.Bus) did not answer: who is connected to them is not known. Answers of clients of other servers
+// have no ID either when Config.Link is of package nodewire, whose wire does not carry it.
 //
 // The time is what Timeout says, and ctx; with neither it is Config.CallTimeout. Leaving the loop
 // gives the missing answers up. The event is sent when the loop begins, again for each loop, and

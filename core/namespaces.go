@@ -115,8 +115,11 @@ func (s *Server) OnNamespace(f func(ns *Namespace)) {
 	s.onNamespace = append(s.onNamespace, f)
 }
 
-// announce runs the OnNamespace functions.
+// announce tells other processes and runs the OnNamespace functions.
 func (s *Server) announce(ns *Namespace) {
+	if s.link != nil {
+		s.link.OpenNamespace(ns.name)
+	}
 	s.mu.RLock()
 	told := s.onNamespace
 	s.mu.RUnlock()

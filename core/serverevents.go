@@ -85,7 +85,7 @@ func (ns *Namespace) serverEvent(event string, args []any) (*cluster.Emit, error
 }
 
 // AskServers sends an event to all other servers of the cluster and yields what their handlers of
-// OnServer answer, as it arrives; ID is that of the process. on is a *Server, for "/", or a *Namespace. It waits until ctx
+// OnServer answer, as it arrives; ID is that of the process, if the wire tells (package nodewire's does not). on is a *Server, for "/", or a *Namespace. It waits until ctx
 // ends, at most 5 s if ctx has no deadline. At the end comes an entry with a *cluster.SilentError if
 // some did not answer. Servers without such a handler are not among the answers.
 func AskServers[Out any](ctx context.Context, on Scope, event string, args ...any) iter.Seq2[Reply[Out], error] {

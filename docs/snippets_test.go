@@ -32,6 +32,7 @@ import (
 
 	_ "github.com/siokit/siokit/chisio" // so that go test repeats these tests when these and the packages below change
 	_ "github.com/siokit/siokit/cluster/busurl"
+	_ "github.com/siokit/siokit/cluster/nodewire"
 	_ "github.com/siokit/siokit/echosio"
 	_ "github.com/siokit/siokit/ginsio"
 	_ "github.com/siokit/siokit/wire/msgpack"
@@ -52,7 +53,8 @@ var imports = map[string]string{
 	"rabbitbus": module + "/cluster/rabbitbus", "natsbus": module + "/cluster/natsbus", "kafkabus": module + "/cluster/kafkabus",
 	"auth": module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
 	"ginsio": module + "/ginsio", "echosio": module + "/echosio", "chisio": module + "/chisio", "sessions": module + "/sessions",
-	"sio": module + "/wire/sio", "msgpack": module + "/wire/msgpack",
+	"nodewire": module + "/cluster/nodewire",
+	"sio":      module + "/wire/sio", "msgpack": module + "/wire/msgpack",
 }
 
 const module = "github.com/siokit/siokit"

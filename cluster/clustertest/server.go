@@ -40,7 +40,9 @@ func (s *server) Leave(a cluster.Audience, rooms []string) { s.record("leave", a
 func (s *server) Disconnect(a cluster.Audience, transport bool) {
 	s.record("disconnect", a, transport)
 }
-func (s *server) Revoked(data []byte)    { s.calls <- "revoked " + string(data) }
+func (s *server) Revoked(data []byte)        { s.calls <- "revoked " + string(data) }
+func (s *server) Count(cluster.Audience) int { return 1 }
+
 func (s *server) Has(_, sid string) bool { return sid == s.name }
 func (s *server) socket() cluster.Socket { return cluster.Socket{ID: s.name, Rooms: []string{s.name}} }
 func (s *server) answer() cluster.Reply {

@@ -35,6 +35,7 @@ func (s *quietServer) Leave(cluster.Audience, []string)        {}
 func (s *quietServer) Disconnect(cluster.Audience, bool)       {}
 func (s *quietServer) Revoked([]byte)                          {}
 func (s *quietServer) Fetch(cluster.Audience) []cluster.Socket { return nil }
+func (s *quietServer) Count(cluster.Audience) int              { return 0 }
 func (s *quietServer) Has(string, string) bool                 { return false }
 func (s *quietServer) Gather(context.Context, *cluster.Emit, func(cluster.Reply)) error {
 	return nil

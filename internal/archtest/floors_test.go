@@ -38,6 +38,7 @@ var floors = map[string]int{
 	"cluster/busurl":      3,
 	"cluster/clustertest": 3,
 	"cluster/membus":      3,
+	"cluster/nodewire":    3,
 
 	"examples/login/app": 3, // what the four programs beside it have in common
 
