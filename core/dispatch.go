@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/siokit/siokit/engineio"
 	"github.com/siokit/siokit/wire/sio"
@@ -31,9 +32,11 @@ type eventQueue struct {
 	tasks   []task
 	head    int
 	bytes   int
-	running bool      // a dispatcher is at work
-	beside  *besides  // handlers beside the dispatcher; nil until there was one
-	space   sync.Cond // a reader waits for room in the queue
+	running bool          // a dispatcher is at work
+	event   string        // what it is at work on
+	since   time.Duration // when it began with that, by sinceStart
+	beside  *besides      // handlers beside the dispatcher; nil until there was one
+	space   sync.Cond     // a reader waits for room in the queue
 }
 
 func (q *eventQueue) len() int { return len(q.tasks) - q.head }
@@ -60,6 +63,7 @@ func (s *Socket) enqueue(t task) {
 	}
 	if !q.running {
 		q.running = true
+		q.begin(&t)
 		s.mu.Unlock()
 		s.ns.srv.dispatchers.start(work{socket: s, first: t})
 		return
@@ -88,11 +92,12 @@ func (s *Socket) next() (t task, ok bool) {
 	defer s.mu.Unlock()
 	q := &s.queue
 	if q.head == len(q.tasks) {
-		q.tasks, q.head, q.running = nil, 0, false
+		q.tasks, q.head, q.running, q.event = nil, 0, false, ""
 		return task{}, false
 	}
 	t = q.tasks[q.head]
 	q.tasks[q.head] = task{}
+	q.begin(&t)
 	q.head++
 	q.bytes -= t.bytes
 	if q.head == len(q.tasks) {
@@ -124,6 +129,9 @@ func (s *Socket) dispatch(t task) {
 				s.takeTurn(t)
 			}
 		}
+	}
+	if s.state.Load() == socketClosed {
+		s.ns.srv.lingered(s)
 	}
 	s.client.quiesced()
 }

@@ -48,6 +48,7 @@ type Server struct {
 	functions   []*Namespace          // likewise
 	onNamespace []func(*Namespace)    // guarded by mu; appended to only, so that a copied header stays valid
 	clients     map[*client]struct{}  // guarded by mu
+	lingering   map[*Socket]struct{}  // ended, with handlers that are still running; guarded by mu
 }
 
 // New validates cfg and returns a server. Nothing runs until the first connection.

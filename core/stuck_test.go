@@ -260,3 +260,34 @@ func TestManyStuckHandlers(t *testing.T) {
 		p.wantAlive()
 	}
 }
+
+// F-14: a handler that does not return is listed.
+func TestLongRunning(t *testing.T) {
+	a := serve(t, core.Config{})
+	entered, release := make(chan struct{}), make(chan struct{})
+	core.On(a, "stuck", func(*core.Context, core.None) error {
+		close(entered)
+		<-release
+		return nil
+	})
+	p, other := a.dial("websocket"), a.dial("websocket")
+	id := p.join("/", "")
+	other.join("/", "")
+	p.send(`2["stuck"]`)
+	receive(t, entered)
+	running := a.LongRunning(0)
+	if len(running) != 1 || running[0].Event != "stuck" || running[0].Socket != id || running[0].Namespace != "/" || running[0].For <= 0 {
+		t.Errorf("%+v", running)
+	}
+	if young := a.LongRunning(time.Hour); len(young) != 0 {
+		t.Errorf("%+v", young)
+	}
+	other.wantAlive()
+	p.kill()
+	eventually(t, "the client has left", func() bool { _, there := a.Socket(id); return !there })
+	if running := a.LongRunning(0); len(running) != 1 || running[0].Event != "stuck" {
+		t.Errorf("after its client has left: %+v", running)
+	}
+	close(release)
+	eventually(t, "nothing is listed", func() bool { return len(a.LongRunning(0)) == 0 })
+}

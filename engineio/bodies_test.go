@@ -2,7 +2,11 @@ package engineio_test
 
 import (
 	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,3 +80,40 @@ func TestRefusedBodiesHoldNothing(t *testing.T) {
 		})
 	}
 }
+
+// plainWriter is what middleware makes of a ResponseWriter when it forgets Unwrap.
+type plainWriter struct{ w http.ResponseWriter }
+
+func (p plainWriter) Header() http.Header         { return p.w.Header() }
+func (p plainWriter) Write(b []byte) (int, error) { return p.w.Write(b) }
+func (p plainWriter) WriteHeader(status int)      { p.w.WriteHeader(status) }
+
+// F-04: a writer that cannot move deadlines is named, once.
+func TestWriterWithoutDeadlines(t *testing.T) {
+	var log logBuffer
+	srv, err := engineio.NewServer(engineio.Config{
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Accept: func(*engineio.Conn, *http.Request) (engineio.Receiver, error) { return nothing{}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		rec := httptest.NewRecorder()
+		srv.ServeHTTP(plainWriter{rec}, httptest.NewRequest("GET", "/socket.io/?EIO=4&transport=polling", nil))
+		if rec.Code != 200 {
+			t.Fatal(rec.Code, rec.Body)
+		}
+	}
+	if got := log.String(); strings.Count(got, "cannot move deadlines") != 1 || !strings.Contains(got, "engineio_test.plainWriter") {
+		t.Errorf("the log says:\n%s", got)
+	}
+	if err := srv.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type nothing struct{}
+
+func (nothing) Receive([]byte, bool)          {}
+func (nothing) Closed(engineio.Reason, error) {}

@@ -3,6 +3,7 @@ package engineio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -171,7 +172,9 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	// The next request on this HTTP connection may be anybody's: no deadline stays behind.
 	defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
 	for chunk := range slices.Chunk(payload, flushChunk) {
-		_ = rc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout))
+		if err := rc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)); errors.Is(err, http.ErrNotSupported) {
+			c.srv.noDeadlines(w)
+		}
 		if _, err := w.Write(chunk); err != nil {
 			return err
 		}
@@ -180,6 +183,14 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 		return err
 	}
 	return nil
+}
+
+// noDeadlines says once that polls live as long only as http.Server.WriteTimeout lets them.
+func (s *Server) noDeadlines(w http.ResponseWriter) {
+	s.deadlinesOnce.Do(func() {
+		s.cfg.Logger.Warn("engineio: middleware has put a ResponseWriter around polls that cannot move deadlines: http.Server.WriteTimeout cuts polls that are parked longer, "+
+			"and a client that does not read is not noticed. Give that writer an Unwrap method, or leave the middleware out of the socket route", "writer", fmt.Sprintf("%T", w))
+	})
 }
 
 var errAborted = errors.New("the client hung up on its poll")

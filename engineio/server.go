@@ -14,6 +14,8 @@ import (
 // A Server serves Engine.IO clients. It is an http.Handler; mount it on one path. All methods
 // may be called concurrently.
 type Server struct {
+	deadlinesOnce sync.Once // see noDeadlines
+
 	cfg    Config
 	clock  *clock
 	ready  *readyList
