@@ -302,6 +302,7 @@ func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 	}
 	s.client.srv.leave(s.ns)
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
+	s.client.srv.linger(s)
 	s.enqueue(task{kind: taskDisconnect})
 	if was == socketConnected {
 		s.logDisconnected(reason, cause)
