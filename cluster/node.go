@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/siokit/siokit/wire/sio"
 )
 
@@ -50,8 +49,9 @@ type Options struct {
 // A Node is the Link over a Bus: one process among those that use a channel.
 type Node struct {
 	bus  Bus
+	out  *Sender
 	opts Options
-	id   string
+	id   string // of out
 	log  *slog.Logger
 
 	local Local // set by Start
@@ -61,10 +61,9 @@ type Node struct {
 	work   sync.WaitGroup // requests of others that are being answered, and the heartbeat
 	slots  chan struct{}  // bounds them
 
-	sent, received, invalid, lost, duplicates atomic.Int64
+	received, invalid, lost, duplicates atomic.Int64
 
-	sendMu sync.Mutex // orders seq and Publish
-	seq    int64      // guarded by sendMu
+	unsent sync.Once // logs that something could not be sent
 
 	mu       sync.Mutex
 	peers    map[string]*peer    // guarded by mu
@@ -95,14 +94,12 @@ func NewNode(bus Bus, opts Options) (*Node, error) {
 	if opts.DeadAfter < opts.Heartbeat {
 		return nil, fmt.Errorf("cluster: Options.DeadAfter (%s) must be longer than Heartbeat (%s)", opts.DeadAfter, opts.Heartbeat)
 	}
-	if len(opts.Key) > 0 && len(opts.Key) < 16 {
-		return nil, fmt.Errorf("cluster: Options.Key must have at least 16 bytes, got %d", len(opts.Key))
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.Default()
+	out, err := NewSender(bus, opts)
+	if err != nil {
+		return nil, err
 	}
 	n := &Node{
-		bus: bus, opts: opts, id: newID(), log: opts.Logger,
+		bus: bus, out: out, opts: opts, id: out.id, log: out.log,
 		slots: make(chan struct{}, maxAnswering),
 		peers: make(map[string]*peer), requests: make(map[string]*request), warned: make(map[string]bool),
 	}
@@ -156,7 +153,7 @@ func (n *Node) Close(ctx context.Context) error {
 	}
 	n.mu.Unlock()
 	n.cancel()
-	err := n.bus.Close(ctx)
+	err := n.out.Close(ctx)
 	done := make(chan struct{})
 	go func() { n.work.Wait(); close(done) }()
 	select {
@@ -167,31 +164,16 @@ func (n *Node) Close(ctx context.Context) error {
 	}
 }
 
-// send numbers and publishes a message.
-func (n *Node) send(m *message) {
-	m.Host = cmp(m.Host, n.id)
-	if m.Go == nil {
-		m.Go = &extension{}
-	}
-	n.sendMu.Lock()
-	defer n.sendMu.Unlock()
-	n.seq++
-	m.Go.Seq = n.seq
-	data, err := n.encode(m)
-	if err != nil {
-		n.log.Error("cluster: a message cannot be encoded", "method", m.Method, "error", err)
-		return
-	}
-	if err := n.bus.Publish(data); err == nil {
-		n.sent.Add(1)
-	}
-}
+// send is Sender.send where nobody can be told of an error.
+func (n *Node) send(m *message) { n.check(n.out.send(m)) }
 
-func cmp(a, b string) string {
-	if a == "" {
-		return b
+// check logs the first message that could not be sent.
+func (n *Node) check(err error) {
+	if err != nil && !errors.Is(err, ErrClosed) {
+		n.unsent.Do(func() {
+			n.log.Error("cluster: a message cannot be sent to other processes; no more such lines will follow", "error", err)
+		})
 	}
-	return a
 }
 
 // OpenNamespace implements Link. One channel is for all namespaces.
@@ -201,90 +183,24 @@ func (n *Node) OpenNamespace(string) {}
 func (n *Node) CloseNamespace(string) {}
 
 // Emit implements Link.
-func (n *Node) Emit(e *Emit) { n.sendEmit(methodEmit, e, &extension{}) }
-
-// sendEmit publishes an event, with what else the method needs in ext.
-func (n *Node) sendEmit(method string, e *Emit, ext *extension) {
-	if !e.All && len(e.Rooms) == 0 && method != methodServerEmit {
-		return
-	}
-	m := &message{Method: method, Event: &e.Event, Go: ext}
-	ext.Volatile, ext.Plain = e.Volatile, e.Plain
-	if !m.setAudience(e.Audience) && method == methodEmit {
-		m.Method = methodGoEmit
-	}
-	m.Data, m.Binary = pack(e.Data, e.Attachments)
-	if n.opts.LegacyData && m.Method == methodEmit && !m.Binary {
-		if args, err := sio.ParseArgs(e.Data, sio.Limits{}); err == nil && len(args) == 1 {
-			m.Data, m.Go.Legacy = jsontext.Value(args[0]), true
-		}
-	}
-	n.send(m)
-}
+func (n *Node) Emit(e *Emit) { n.check(n.out.Emit(e)) }
 
 // Join implements Link.
-func (n *Node) Join(a Audience, rooms []string) {
-	if sid, ok := single(a); ok && looksLikeSID(sid) {
-		for _, room := range rooms {
-			n.send(&message{Method: methodEnterRoom, SID: &sid, Room: quote(room), Namespace: &a.Namespace})
-		}
-		return
-	}
-	n.sendAudience(methodJoin, a, &extension{Rooms: rooms})
-}
+func (n *Node) Join(a Audience, rooms []string) { n.check(n.out.Join(a, rooms)) }
 
 // Leave implements Link.
-func (n *Node) Leave(a Audience, rooms []string) {
-	if name, ok := single(a); ok {
-		switch {
-		case looksLikeSID(name):
-			for _, room := range rooms {
-				n.send(&message{Method: methodLeaveRoom, SID: &name, Room: quote(room), Namespace: &a.Namespace})
-			}
-			return
-		case len(rooms) == 1 && rooms[0] == name:
-			n.send(&message{Method: methodCloseRoom, Room: quote(name), Namespace: &a.Namespace})
-			return
-		}
-	}
-	n.sendAudience(methodLeave, a, &extension{Rooms: rooms})
-}
+func (n *Node) Leave(a Audience, rooms []string) { n.check(n.out.Leave(a, rooms)) }
 
 // Disconnect implements Link.
-func (n *Node) Disconnect(a Audience, transport bool) {
-	if sid, ok := single(a); ok && looksLikeSID(sid) && !transport {
-		n.send(&message{Method: methodDisconnect, SID: &sid, Namespace: &a.Namespace})
-		return
-	}
-	n.sendAudience(methodGoDisconnect, a, &extension{Transport: transport})
-}
-
-// single reports whether an audience is one room or socket.
-func single(a Audience) (name string, ok bool) {
-	if a.All || len(a.Rooms) != 1 || len(a.Except) > 0 {
-		return "", false
-	}
-	return a.Rooms[0], true
-}
-
-func (n *Node) sendAudience(method string, a Audience, ext *extension) {
-	if !a.All && len(a.Rooms) == 0 {
-		return
-	}
-	m := &message{Method: method, Go: ext}
-	m.setAudience(a)
-	n.send(m)
-}
+func (n *Node) Disconnect(a Audience, transport bool) { n.check(n.out.Disconnect(a, transport)) }
 
 // Revoke implements Link.
-func (n *Node) Revoke(data []byte) {
-	n.send(&message{Method: methodRevoke, Go: &extension{Blob: data}})
-}
+func (n *Node) Revoke(data []byte) { n.check(n.out.Revoke(data)) }
 
 // Stats implements Link.
 func (n *Node) Stats() Stats {
 	return Stats{
-		Sent: n.sent.Load(), Received: n.received.Load(), Dropped: n.bus.Dropped(),
+		Sent: n.out.sent.Load(), Received: n.received.Load(), Dropped: n.bus.Dropped(),
 		Invalid: n.invalid.Load(), Lost: n.lost.Load(), Duplicates: n.duplicates.Load(),
 	}
 }

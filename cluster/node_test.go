@@ -314,3 +314,40 @@ func TestOrdersFromPython(t *testing.T) {
 		}
 	}
 }
+
+// An emitter is nobody to wait for, and what it signed cannot be said again after it has been silent.
+func TestSenders(t *testing.T) {
+	key := []byte("0123456789abcdef")
+	p := newPair(t, cluster.Options{Key: key, Heartbeat: time.Millisecond, DeadAfter: 5 * time.Millisecond})
+	s, err := cluster.NewSender(p.hub.Bus(), cluster.Options{Key: key})
+	check(t, err)
+	everyone := cluster.Audience{Namespace: "/", All: true}
+	check(t, s.Emit(&cluster.Emit{Audience: everyone, Event: "once", Data: []byte("[]")}))
+	if got := p.local.next(t); got != "emit / once * []" {
+		t.Fatal(got)
+	}
+	if nodes := p.node.Nodes(); len(nodes) != 0 {
+		t.Errorf("%q are waited for", nodes)
+	}
+	if _, err := p.node.Fetch(t.Context(), everyone); err != nil {
+		t.Error(err)
+	}
+	recorded := ""
+	for hellos := 0; hellos < 20; { // twenty heartbeats: the sender has been silent for longer than DeadAfter
+		msg := <-p.seen
+		if strings.Contains(msg, `"once"`) {
+			recorded = msg
+		} else if strings.Contains(msg, `"go.hello"`) {
+			hellos++
+		}
+	}
+	p.inject(recorded)
+	check(t, s.Emit(&cluster.Emit{Audience: everyone, Event: "end", Data: []byte("[]")}))
+	if got := p.local.next(t); got != "emit / end * []" {
+		t.Errorf("a recorded message was taken: %s", got)
+	}
+	check(t, s.Close(t.Context()))
+	if err := s.Revoke(nil); !errors.Is(err, cluster.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}

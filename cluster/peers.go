@@ -63,8 +63,8 @@ func (n *Node) met(host string) {
 	}
 }
 
-// forget removes nodes that said goodbye or have been silent for too long. Nobody waits for them any
-// more.
+// forget makes nodes that said goodbye or have been silent for too long be nobody to wait for any more.
+// With a key, their numbers are kept for as long as a recorded message of theirs would look recent.
 func (n *Node) forget(gone func(host string, p *peer) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -72,7 +72,13 @@ func (n *Node) forget(gone func(host string, p *peer) bool) {
 		if !gone(host, p) {
 			continue
 		}
-		delete(n.peers, host)
+		if len(n.opts.Key) == 0 || time.Since(p.heard) > 2*signedFor {
+			delete(n.peers, host)
+		}
+		if !p.node {
+			continue
+		}
+		p.node = false
 		for _, r := range n.requests {
 			r.lost(host)
 		}

@@ -20,13 +20,13 @@ func (n *Node) receive(data []byte) {
 			n.reject(fmt.Errorf("cluster: panic while reading a message; please report it: %v\n%s", v, debug.Stack()))
 		}
 	}()
-	if err := n.verify(data); err != nil {
+	if err := n.out.signer.verify(data); err != nil {
 		n.reject(err)
 		return
 	}
 	m, err := parseMessage(data)
 	if err == nil {
-		err = n.fresh(m)
+		err = n.out.signer.fresh(m)
 	}
 	if err != nil {
 		n.reject(err)

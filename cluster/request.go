@@ -131,7 +131,7 @@ func (n *Node) Fetch(ctx context.Context, a Audience) (sockets []Socket, err err
 		return nil, nil
 	}
 	err = n.ask(ctx, n.opts.RequestTimeout, func(id string, timeout time.Duration) {
-		n.sendAudience(methodFetch, a, &extension{Request: id, Timeout: timeout.Milliseconds()})
+		n.check(n.out.sendAudience(methodFetch, a, &extension{Request: id, Timeout: timeout.Milliseconds()}))
 	}, func(m *message) {
 		for _, s := range m.Go.Sockets {
 			s.Node = m.Host
@@ -147,7 +147,7 @@ func (n *Node) Gather(ctx context.Context, e *Emit, each func(Reply)) error {
 		return nil
 	}
 	return n.ask(ctx, n.opts.RequestTimeout, func(id string, timeout time.Duration) {
-		n.sendEmit(methodGather, e, &extension{Request: id, Timeout: timeout.Milliseconds()})
+		n.check(n.out.sendEmit(methodGather, e, &extension{Request: id, Timeout: timeout.Milliseconds()}))
 	}, func(m *message) {
 		if r, ok := m.reply(n.opts.Limits); ok {
 			each(r)
@@ -158,11 +158,10 @@ func (n *Node) Gather(ctx context.Context, e *Emit, each func(Reply)) error {
 // ServerEmit implements Link.
 func (n *Node) ServerEmit(ctx context.Context, e *Emit, each func(Reply)) error {
 	if each == nil {
-		n.sendEmit(methodServerEmit, e, &extension{})
-		return nil
+		return n.out.ServerEmit(e)
 	}
 	return n.ask(ctx, n.opts.RequestTimeout, func(id string, timeout time.Duration) {
-		n.sendEmit(methodServerEmit, e, &extension{Request: id, Timeout: timeout.Milliseconds()})
+		n.check(n.out.sendEmit(methodServerEmit, e, &extension{Request: id, Timeout: timeout.Milliseconds()}))
 	}, func(m *message) {
 		if r, ok := m.reply(n.opts.Limits); ok {
 			r.SID = m.Host

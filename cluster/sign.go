@@ -21,27 +21,30 @@ const (
 
 var errSignature = errors.New("cluster: a message without the signature that Options.Key asks for")
 
+// signer is the key that signs messages, none if it is empty.
+type signer []byte
+
 // encode makes a message's bytes, signed if there is a key.
-func (n *Node) encode(m *message) ([]byte, error) {
-	if len(n.opts.Key) > 0 {
+func (key signer) encode(m *message) ([]byte, error) {
+	if len(key) > 0 {
 		m.Go.At = time.Now().UnixMilli()
 	}
 	data, err := jsonv2.Marshal(m, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if err != nil || len(n.opts.Key) == 0 {
+	if err != nil || len(key) == 0 {
 		return data, err
 	}
-	return append(append(append(data[:len(data)-1], signatureStart...), n.signature(data[:len(data)-1])...), signatureEnd...), nil
+	return append(append(append(data[:len(data)-1], signatureStart...), key.signature(data[:len(data)-1])...), signatureEnd...), nil
 }
 
-func (n *Node) signature(data []byte) string {
-	mac := hmac.New(sha256.New, n.opts.Key)
+func (key signer) signature(data []byte) string {
+	mac := hmac.New(sha256.New, key)
 	mac.Write(data)
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // verify checks a message's signature, if there is a key, before anything else is done with it.
-func (n *Node) verify(data []byte) error {
-	if len(n.opts.Key) == 0 {
+func (key signer) verify(data []byte) error {
+	if len(key) == 0 {
 		return nil
 	}
 	at := len(data) - signatureLen
@@ -49,15 +52,15 @@ func (n *Node) verify(data []byte) error {
 		return errSignature
 	}
 	got := data[at+len(signatureStart) : len(data)-len(signatureEnd)]
-	if !hmac.Equal(got, []byte(n.signature(data[:at]))) {
+	if !hmac.Equal(got, []byte(key.signature(data[:at]))) {
 		return errSignature
 	}
 	return nil
 }
 
 // fresh reports whether a signed message is recent; one that somebody recorded is not.
-func (n *Node) fresh(m *message) error {
-	if len(n.opts.Key) == 0 {
+func (key signer) fresh(m *message) error {
+	if len(key) == 0 {
 		return nil
 	}
 	if m.Go == nil || time.Since(time.UnixMilli(m.Go.At)).Abs() > signedFor {

@@ -26,8 +26,9 @@ var floors = map[string]int{
 	"cluster/rabbitbus": 2,
 	"cluster/redisbus":  2,
 
-	"core": 2,
-	"auth": 2,
+	"core":    2,
+	"auth":    2,
+	"emitter": 2,
 
 	"ginsio":  3,
 	"echosio": 3,
@@ -131,6 +132,19 @@ func TestNeighboursDoNotKnowEachOther(t *testing.T) {
 		}
 		if slices.Contains(p.Deps, modulePath+"/"+pair[1]) {
 			t.Errorf("%s depends on %s: they meet through the hooks of core.Config", pair[0], pair[1])
+		}
+	}
+}
+
+// A worker that emits is small: it links no server, and no broker but its own.
+func TestEmitterLinksNoServer(t *testing.T) {
+	p, ok := ourPackages(t)["emitter"]
+	if !ok {
+		t.Fatal("package emitter does not exist")
+	}
+	for _, dep := range p.Deps {
+		if dep == "net" || strings.HasPrefix(dep, "net/") || strings.HasPrefix(dep, modulePath+"/") && !slices.Contains([]string{"cluster", "wire/sio"}, shortPath(dep)) {
+			t.Errorf("emitter depends on %s: it may know cluster and wire/sio", dep)
 		}
 	}
 }
