@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak bench setup setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-python summary clean
+.PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak bench setup setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python summary clean
 
 RESULTS  := test-results
 FUZZTIME ?= 60s
@@ -62,7 +62,7 @@ soak: setup ## the tests SOAKRUNS (default 5) times over, with long loads and 10
 bench: setup-go setup-node ## compare with a bare WebSocket server and with socket.io's own
 	@go run ./internal/bench
 
-setup: setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-python ## install what the tests need; a no-op when nothing is missing
+setup: setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python ## install what the tests need; a no-op when nothing is missing
 
 setup-go:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26.6 or newer, see https://go.dev/doc/install"; exit 1; }
@@ -105,6 +105,16 @@ setup-rabbitmq:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server >/dev/null; \
 	else \
 	  echo "rabbitmq-server is missing: install it (Debian: sudo apt-get install rabbitmq-server)"; exit 1; \
+	fi
+
+# Likewise: the example of docs/deployment runs in it.
+setup-nginx:
+	@if command -v nginx >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing the Debian package nginx"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx >/dev/null; \
+	else \
+	  echo "nginx is missing: install it (Debian: sudo apt-get install nginx)"; exit 1; \
 	fi
 
 # An old python-socketio, as peer on the bus.

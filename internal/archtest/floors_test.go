@@ -43,6 +43,8 @@ var floors = map[string]int{
 
 	"examples/login/app": 3, // what the four programs beside it have in common
 
+	"cluster/internal/conformance": 5, // clients of several servers, over all brokers
+
 	"docs":                             4,
 	"examples/chat":                    4,
 	"examples/jwt":                     4,

@@ -128,9 +128,7 @@ func answerLifecycle(ns *core.Namespace) {
 		return nil
 	})
 	core.On(ns, "kick", func(c *core.Context, id string) error {
-		if s, ok := c.Namespace().Socket(id); ok {
-			s.Disconnect()
-		}
+		c.Namespace().To(id).Disconnect() // wherever it is connected
 		return nil
 	})
 }

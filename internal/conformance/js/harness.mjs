@@ -35,6 +35,12 @@ export const modes = {
   upgrade: { transports: ["polling", "websocket"] },
 };
 
+/**
+ * How many servers there are behind each address. With more than one they are behind a proxy that knows
+ * clients by a cookie, and what one server says takes a while to reach the clients of another.
+ */
+export const servers = Number(process.env.SIOKIT_SERVERS || 1);
+
 /** How long anything may take before a test fails. Nothing waits this long when all is well. */
 export const patience = 10_000;
 
@@ -50,6 +56,7 @@ export function scenario(mode, body, { io = io48, url: site = fixture.url } = {}
       const socket = io(url + (namespace === "/" ? "" : namespace), {
         forceNew: true,
         reconnection: false,
+        withCredentials: servers > 1, // in Node.js only then it keeps cookies
         ...mode,
         ...rest,
       });
@@ -127,9 +134,11 @@ export function record(socket, event) {
 /**
  * Returns when everything the server sent this socket before now has arrived: messages to one client
  * keep their order, so an answer asked for now comes after them. This is how "did not receive" is
- * tested without waiting.
+ * tested without waiting. What the sockets' servers said to others before has arrived there too: they
+ * answer a question in between.
  */
 export async function barrier(...sockets) {
+  if (servers > 1) for (const socket of sockets) await ask(socket, "members", "nobody is here");
   for (const socket of sockets) await ask(socket, "echo1", "barrier");
 }
 

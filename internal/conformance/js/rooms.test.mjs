@@ -42,6 +42,7 @@ for (const [name, mode] of Object.entries(modes)) {
       await ask(a, "join", room);
       await ask(b, "join", room);
       await ask(a, "say to all", { rooms: [room], except: [], text: "inside" });
+      await barrier(a); // two servers' events have no order
       await ask(c, "say to all", { rooms: [room], except: [], text: "outside" });
       assert.deepEqual(await heard(), [["inside", "outside"], ["inside", "outside"], []]);
     }));
@@ -68,6 +69,7 @@ for (const [name, mode] of Object.entries(modes)) {
 
     test("is silent in a room nobody is in, and after leaving", three(async ({ sockets: [a, b], heard, room }) => {
       await ask(a, "say to all", { rooms: [room], except: [], text: "empty" });
+      await barrier(a);
       await ask(b, "join", room);
       await ask(b, "leave", room);
       await ask(a, "say to all", { rooms: [room], except: [], text: "left" });
@@ -85,6 +87,7 @@ for (const [name, mode] of Object.entries(modes)) {
     test("moves many at once", three(async ({ sockets: [a, b, c], heard, room, other }) => {
       for (const s of [a, b, c]) await ask(s, "join", room);
       await ask(a, "move", { rooms: [room], except: [c.id], to: other });
+      await barrier(a);
       assert.deepEqual(await ask(c, "members", other), [[a.id, b.id].sort()]);
       await ask(c, "say to all", { rooms: [other], except: [], text: "moved" });
       assert.deepEqual(await heard(), [["moved"], ["moved"], []]);
