@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/siokit/siokit/auth"
+	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/core"
 	"github.com/siokit/siokit/sessions"
 )
@@ -68,6 +69,12 @@ func (l *logBuffer) String() string {
 // newSite starts a site. register adds handlers before it serves.
 func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 	t.Helper()
+	return newSiteOn(t, nil, store, register)
+}
+
+// newSiteOn starts a site that is one of several servers, if there is a bus.
+func newSiteOn(t *testing.T, bus cluster.Bus, store gorilla.Store, register func(s *site)) *site {
+	t.Helper()
 	s := &site{t: t, log: &logBuffer{}}
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	sess, err := sessions.New(store, "app", sessions.Options{Logger: logger})
@@ -98,10 +105,14 @@ func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 		}
 		return auth.Token{User: name, ID: strings.TrimSpace(id), Issued: time.Now()}, nil
 	})
-	s.srv, err = core.New(core.Config{Sessions: sess, Authenticate: s.authenticate, Logger: logger})
+	s.srv, err = core.New(core.Config{
+		Sessions: sess, Authenticate: s.authenticate, Logger: logger,
+		Bus: bus, OnAnnounced: s.users.ApplyRevocation,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.users.OnRevoke(s.srv.Announce)
 	core.OnCall(s.srv, "whoami", whoami)
 	if register != nil {
 		register(s)
@@ -120,6 +131,10 @@ func newSite(t *testing.T, store gorilla.Store, register func(s *site)) *site {
 	})
 	mux.HandleFunc("/session", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, sessions.From(r.Context()).ID())
+	})
+	mux.HandleFunc("/polls", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := s.polls.LoadOrStore(r.URL.Query().Get("sid"), new(atomic.Int64))
+		fmt.Fprint(w, n.(*atomic.Int64).Load())
 	})
 	mux.HandleFunc("/csrf", func(w http.ResponseWriter, r *http.Request) {
 		token, err := s.users.CSRFToken(r.Context())
