@@ -47,6 +47,7 @@ var floors = map[string]int{
 
 	"docs":                             4,
 	"examples/chat":                    4,
+	"examples/cluster":                 4,
 	"examples/jwt":                     4,
 	"examples/standalone":              4,
 	"examples/existing-gin-app":        4,
