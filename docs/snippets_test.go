@@ -34,6 +34,7 @@ import (
 	_ "github.com/siokit/siokit/cluster/busurl"
 	_ "github.com/siokit/siokit/cluster/nodewire"
 	_ "github.com/siokit/siokit/echosio"
+	_ "github.com/siokit/siokit/emitter"
 	_ "github.com/siokit/siokit/ginsio"
 	_ "github.com/siokit/siokit/wire/msgpack"
 )
@@ -49,7 +50,7 @@ var imports = map[string]string{
 	"middleware": "github.com/go-chi/chi/v5/middleware", // Echo has a package of this name too
 	"bcrypt":     "golang.org/x/crypto/bcrypt",
 	"redis":      "github.com/redis/go-redis/v9", "nats": "github.com/nats-io/nats.go",
-	"cluster": module + "/cluster", "busurl": module + "/cluster/busurl", "redisbus": module + "/cluster/redisbus",
+	"cluster": module + "/cluster", "emitter": module + "/emitter", "busurl": module + "/cluster/busurl", "redisbus": module + "/cluster/redisbus",
 	"rabbitbus": module + "/cluster/rabbitbus", "natsbus": module + "/cluster/natsbus", "kafkabus": module + "/cluster/kafkabus",
 	"auth": module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
 	"ginsio": module + "/ginsio", "echosio": module + "/echosio", "chisio": module + "/chisio", "sessions": module + "/sessions",
@@ -63,6 +64,7 @@ const module = "github.com/siokit/siokit"
 var prelude = map[string]string{
 	"ctx":      "var ctx context.Context",
 	"bus":      "var bus cluster.Bus",
+	"em":       "var em *emitter.Emitter",
 	"store":    "var store gorilla.Store",
 	"key":      "var key []byte",
 	"sess":     "var sess *sessions.Manager",
