@@ -59,7 +59,7 @@ fuzz: setup-go ## fuzz every target for FUZZTIME (default 60s) each
 soak: setup ## the tests SOAKRUNS (default 5) times over, with long loads and 10,000 upgrades
 	@SIOKIT_SOAK=1 SIOKIT_UPGRADES=$${SIOKIT_UPGRADES:-10000} go test -race -count=$(SOAKRUNS) -timeout 3h ./...
 
-bench: setup-go setup-node ## compare with a bare WebSocket server and with socket.io's own
+bench: setup-go setup-node setup-redis ## compare with a bare WebSocket server and with socket.io's own
 	@go run ./internal/bench
 
 setup: setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python ## install what the tests need; a no-op when nothing is missing

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 )
 
 // room has one client outside a room ask for broadcasts to it, and counts the
@@ -12,6 +13,7 @@ import (
 // all members have it.
 type room struct {
 	members, depth int
+	outside        netip.AddrPort // the server that the sender connects to; zero for the members'
 
 	sender  *socket
 	cast    []byte // the sender's frame
@@ -45,6 +47,9 @@ func (r *room) open(l *loop) error {
 		m.want = fmt.Appendf(nil, `42["board",%s]`, body)
 		m.wantAt = numberAt(m.want)
 		s.received = m.delivered
+	}
+	if r.outside.IsValid() {
+		l.addr = r.outside
 	}
 	outside, err := l.connectAll(1, nil)
 	if err != nil {

@@ -75,10 +75,11 @@ type server struct {
 // startServer starts a server and returns when it listens. The server ends with
 // ctx, with stop, and with this process.
 // Whether its handlers get values or bytes is decode's choice; Node knows only values.
-func startServer(ctx context.Context, command []string, decode bool) (*server, error) {
+func startServer(ctx context.Context, command []string, decode bool, env ...string) (*server, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "ADDR=127.0.0.1:0", "DECODE="+map[bool]string{true: "1", false: "0"}[decode])
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = os.Stderr
 	cmd.WaitDelay = 5 * time.Second
 	stdin, errIn := cmd.StdinPipe()

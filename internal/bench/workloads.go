@@ -53,6 +53,7 @@ type workload struct {
 	unit   string              // of the absolute figures
 	warmth int                 // how many times longer than others it warms up, less one
 	scaled func(scale) (n int) // how many clients, for the report
+	pair   end                 // which of two servers is measured; none for a server that is alone
 }
 
 var workloads = []workload{
@@ -81,6 +82,16 @@ var workloads = []workload{
 		scaled: func(s scale) int { return s.members },
 	},
 	{
+		name: "farin", title: "broadcast to a room at another server, 50 in flight: the server of the members", per: "delivery",
+		base: node, target: 1, unit: "µs", skip: bare, pair: receiving,
+		scaled: func(s scale) int { return s.members },
+	},
+	{
+		name: "farout", title: "the same: the server of the sender", per: "delivery",
+		base: node, target: 1, unit: "µs", skip: bare, pair: sending,
+		scaled: func(s scale) int { return s.members },
+	},
+	{
 		name: "connect", title: "connect and close, WebSocket only", per: "connection",
 		base: bare, target: 1.7, unit: "µs", warmth: 2, // few operations: the compiler needs time
 		load:   func(s scale) load { return &connect{atOnce: s.connects} },
@@ -102,6 +113,9 @@ var workloads = []workload{
 // once measures the workload on a server process of its own, and returns the
 // figure in w.unit per operation.
 func (w workload) once(ctx context.Context, command []string, decode bool, sc scale) (figure, error) {
+	if w.pair != alone {
+		return w.onceInPair(ctx, command, decode, sc)
+	}
 	srv, err := startServer(ctx, command, decode)
 	if err != nil {
 		return figure{}, err

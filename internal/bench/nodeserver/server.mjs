@@ -1,5 +1,6 @@
 // The official Node server as the yardstick of internal/bench: its defaults,
-// which include perMessageDeflate off. Node must run with --expose-gc.
+// which include perMessageDeflate off. Node must run with --expose-gc. With REDIS=host:port in the
+// environment it is one of several.
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { Server } from "socket.io";
@@ -16,6 +17,15 @@ const http = createServer((req, res) => {
   res.writeHead(404).end();
 });
 const io = new Server(http, { perMessageDeflate: false });
+if (process.env.REDIS) {
+  const { createAdapter } = await import("@socket.io/redis-adapter");
+  const { createClient } = await import("redis");
+  const pub = createClient({ url: `redis://${process.env.REDIS}` });
+  const sub = pub.duplicate();
+  await Promise.all([pub.connect(), sub.connect()]);
+  io.adapter(createAdapter(pub, sub));
+  while (!(await pub.pubSubNumPat())) await new Promise((resolve) => setTimeout(resolve, 5)); // until it is subscribed
+}
 
 io.on("connection", (socket) => {
   socket.on("echo", (message, ack) => ack(message));

@@ -1,6 +1,6 @@
 // Siokitserver is siokit as internal/bench measures it: the default
 // configuration, and handlers as an application would write them. With DECODE=1 in
-// the environment they get messages decoded into a struct, else as JSON text.
+// the environment they get messages decoded into a struct, else as JSON text. With REDIS=host:port it is one of several.
 package main
 
 import (
@@ -14,6 +14,9 @@ import (
 	"os"
 	"runtime/debug"
 
+	"github.com/redis/go-redis/v9"
+
+	"github.com/siokit/siokit/cluster/redisbus"
 	"github.com/siokit/siokit/core"
 )
 
@@ -35,7 +38,11 @@ func main() {
 	if err != nil {
 		log.Fatalf("siokitserver: %v (set ADDR, to 127.0.0.1:0 for any port)", err)
 	}
-	srv, err := core.New(core.Config{})
+	var cfg core.Config
+	if addr := os.Getenv("REDIS"); addr != "" {
+		cfg.Bus = redisbus.New(redis.NewClient(&redis.Options{Addr: addr}), redisbus.Options{})
+	}
+	srv, err := core.New(cfg)
 	if err != nil {
 		log.Fatalf("siokitserver: %v", err)
 	}
