@@ -31,6 +31,8 @@ var floors = map[string]int{
 	"auth":    2,
 	"emitter": 2,
 
+	"client": 2,
+
 	"ginsio":  3,
 	"echosio": 3,
 	"chisio":  3,
