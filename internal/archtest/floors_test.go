@@ -67,6 +67,7 @@ var floors = map[string]int{
 	"internal/conformance":             4,
 	"internal/conformance/authflow":    4,
 	"internal/conformance/adapters":    4,
+	"internal/conformance/client":      4,
 	"internal/conformance/exampletest": 4,
 	"internal/conformance/flask":       4,
 }
