@@ -41,7 +41,8 @@ func (e Emitter) Emit(event string, args ...any) error {
 //
 //	members, err := client.Call[[]string](ctx, c, "join", "lobby")
 //
-// It may be used inside handlers: acks do not queue behind them. It waits until ctx ends, at most
+// It may be used inside handlers: acks do not queue behind them. (Only when the server has sent 16 times
+// Options.QueueEvents ahead of its ack is that not read in time.) It waits until ctx ends, at most
 // Options.CallTimeout if ctx has no deadline, also for a connection. It returns ErrTimeout, ErrDisconnected
 // as soon as the connection breaks, an *Error when a siokit server's handler failed (unless Out is Args), an
 // *ArgumentError when the answer does not fit Out, and the errors of Emit.
