@@ -49,6 +49,7 @@ var floors = map[string]int{
 	"cluster/internal/conformance": 5, // clients of several servers, over all brokers
 
 	"docs":                             4,
+	"cmd/siokit":                       4, // the client for people
 	"examples/chat":                    4,
 	"examples/cluster":                 4,
 	"examples/jwt":                     4,
