@@ -96,6 +96,9 @@ func (c *ClientConn) end(reason Reason, err error) {
 		c.mu.Unlock()
 		return
 	}
+	if c.state == stateClosing { // however the rest went
+		reason, err = ForcedClose, nil
+	}
 	c.state = stateClosed
 	c.outbox.dropLocked()
 	ws, closing := c.ws, c.closing

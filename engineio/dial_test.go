@@ -194,7 +194,7 @@ func TestClientSplitsPosts(t *testing.T) {
 func TestClientStaysOnPolling(t *testing.T) {
 	for name, stop := range map[string]func(conn net.Conn) net.Conn{
 		"refused": func(conn net.Conn) net.Conn { _ = conn.Close(); return conn },
-		"cut":     func(conn net.Conn) net.Conn { return &cutAfter{Conn: conn, left: 200} },
+		"cut":     func(conn net.Conn) net.Conn { return &cutAfter{Conn: conn} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			there, here := newCollector(100), newCollector(100)
@@ -216,8 +216,13 @@ func TestClientStaysOnPolling(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, side := range []*collector{there, here} {
-					if got := <-side.got; got != fmt.Sprint("false ", i) {
-						t.Fatalf("got %q in place %d", got, i)
+					select {
+					case got := <-side.got:
+						if got != fmt.Sprint("false ", i) {
+							t.Fatalf("got %q in place %d", got, i)
+						}
+					case reason := <-side.closed:
+						t.Fatalf("closed: %s", reason)
 					}
 				}
 				time.Sleep(10 * time.Millisecond)
@@ -266,20 +271,18 @@ func TestClientMasks(t *testing.T) {
 	}
 }
 
-// cutAfter breaks a connection after some bytes were read from it.
+// cutAfter breaks a connection after the answer to the handshake was read from it.
 type cutAfter struct {
 	net.Conn
-	left int // owned by the reader
+	reads int // owned by the reader
 }
 
 func (c *cutAfter) Read(p []byte) (int, error) {
-	if c.left <= 0 {
+	if c.reads++; c.reads > 1 {
 		_ = c.Close()
 		return 0, io.ErrUnexpectedEOF
 	}
-	n, err := c.Conn.Read(p[:min(len(p), c.left)])
-	c.left -= n
-	return n, err
+	return c.Conn.Read(p)
 }
 
 // callers names the functions on this goroutine's stack: a dialler cannot know otherwise what it dials for.
