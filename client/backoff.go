@@ -1,10 +1,9 @@
 package client
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
-
-	"errors"
 
 	"github.com/siokit/siokit/engineio"
 )

@@ -93,15 +93,15 @@ func (l *link) settleLocked() {
 	}
 }
 
-// outcome returns why namespaces were refused, nil if none was, and whether some, or all, were joined.
-func (l *link) outcome() (refused error, joined, all bool) {
+// outcome returns whether some, or all, namespaces were joined, and why others were refused.
+func (l *link) outcome() (joined, all bool, refused error) {
 	l.run.client.mu.Lock()
 	defer l.run.client.mu.Unlock()
 	joined, all = l.joined > 0, l.joined >= l.asked
 	if len(l.refused) == 1 {
-		return l.refused[0], joined, all
+		return joined, all, l.refused[0]
 	}
-	return errors.Join(l.refused...), joined, all
+	return joined, all, errors.Join(l.refused...)
 }
 
 // Closed ends the namespaces of the connection.

@@ -84,7 +84,7 @@ func (r *run) once(back *backoff) error {
 		case <-settled:
 			settled = nil
 			timer.Stop()
-			refused, joined, all := l.outcome()
+			joined, all, refused := l.outcome()
 			switch {
 			case refused == nil && !all: // the connection has ended meanwhile
 				continue
