@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak bench setup setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python summary clean
+.PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak bench setup setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python setup-flask summary clean
 
 RESULTS  := test-results
 FUZZTIME ?= 60s
@@ -62,7 +62,7 @@ soak: setup ## the tests SOAKRUNS (default 5) times over, with long loads and 10
 bench: setup-go setup-node setup-redis ## compare with a bare WebSocket server and with socket.io's own
 	@go run ./internal/bench
 
-setup: setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python ## install what the tests need; a no-op when nothing is missing
+setup: setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python setup-flask ## install what the tests need; a no-op when nothing is missing
 
 setup-go:
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.26.6 or newer, see https://go.dev/doc/install"; exit 1; }
@@ -125,6 +125,16 @@ setup-python:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-socketio python3-redis >/dev/null; \
 	else \
 	  echo "python-socketio is missing: install it (Debian: sudo apt-get install python3-socketio python3-redis)"; exit 1; \
+	fi
+
+# The Go client is judged against Flask-SocketIO, as Debian has it.
+setup-flask:
+	@if /usr/bin/python3 -c 'import flask_socketio, eventlet' 2>/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing the Debian packages python3-flask-socketio and python3-eventlet"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-flask-socketio python3-eventlet >/dev/null; \
+	else \
+	  echo "Flask-SocketIO is missing: install it (Debian: sudo apt-get install python3-flask-socketio python3-eventlet)"; exit 1; \
 	fi
 
 clean: ## remove what the targets above made

@@ -1,90 +1,35 @@
 package core
 
 import (
-	"encoding/json"
 	"fmt"
-	"reflect"
+	"strings"
 
+	"github.com/siokit/siokit/wire/arguments"
 	"github.com/siokit/siokit/wire/sio"
 )
 
-// None is the input of a handler that takes no argument, and the output of a Call whose answer
-// does not matter. Arguments that arrive all the same are ignored.
-type None struct{}
+// The inputs of handlers that do not take exactly one argument. They are those of package client too.
+type (
+	// None is the input of a handler that takes no argument, and the output of a Call whose answer
+	// does not matter. Arguments that arrive all the same are ignored.
+	None = arguments.None
 
-// Args2 is the input of a handler that takes two arguments:
-//
-//	core.On(srv, "move", func(c *core.Context, in core.Args2[int, int]) error { x, y := in.A, in.B; ... })
-//
-// A last argument of pointer type is optional: it is nil when the client did not send it.
-type Args2[A, B any] struct {
-	A A
-	B B
-}
+	// Args2 is the input of a handler that takes two arguments:
+	//
+	//	core.On(srv, "move", func(c *core.Context, in core.Args2[int, int]) error { x, y := in.A, in.B; ... })
+	//
+	// A last argument of pointer type is optional: it is nil when the client did not send it.
+	Args2[A, B any] = arguments.Args2[A, B]
 
-// Args3 is the input of a handler that takes three arguments.
-type Args3[A, B, C any] struct {
-	A A
-	B B
-	C C
-}
+	// Args3 is the input of a handler that takes three arguments.
+	Args3[A, B, C any] = arguments.Args3[A, B, C]
 
-// Args4 is the input of a handler that takes four arguments.
-type Args4[A, B, C, D any] struct {
-	A A
-	B B
-	C C
-	D D
-}
+	// Args4 is the input of a handler that takes four arguments.
+	Args4[A, B, C, D any] = arguments.Args4[A, B, C, D]
 
-// Args is the input of a handler that decodes its arguments itself, however many there are.
-type Args struct{ args sio.Args }
-
-// Len returns the number of arguments.
-func (a Args) Len() int { return a.args.Len() }
-
-// Raw returns argument i as JSON. Binary values are placeholders in it.
-func (a Args) Raw(i int) json.RawMessage { return a.args.Raw[i] }
-
-// Decode decodes argument i, counted from 0, into the value that v points to.
-func (a Args) Decode(i int, v any) error {
-	if i < 0 || i >= a.args.Len() {
-		return fmt.Errorf("core: there is no argument %d, the client sent %d", i+1, a.args.Len())
-	}
-	return a.args.Decode(i, v)
-}
-
-// multi is implemented by the pointers to the types above.
-type multi interface {
-	// fields returns pointers to what the arguments are decoded into; nil and false for types
-	// that take any number.
-	fields() []any
-}
-
-func (*None) fields() []any              { return nil }
-func (in *Args2[A, B]) fields() []any    { return []any{&in.A, &in.B} }
-func (in *Args3[A, B, C]) fields() []any { return []any{&in.A, &in.B, &in.C} }
-func (in *Args4[A, B, C, D]) fields() []any {
-	return []any{&in.A, &in.B, &in.C, &in.D}
-}
-
-// several is implemented by the types above that hold more than one argument.
-type several interface{ values() []any }
-
-func (in Args2[A, B]) values() []any       { return []any{in.A, in.B} }
-func (in Args3[A, B, C]) values() []any    { return []any{in.A, in.B, in.C} }
-func (in Args4[A, B, C, D]) values() []any { return []any{in.A, in.B, in.C, in.D} }
-
-// spread returns the arguments of an ack whose handler returned out.
-func spread(out any) []any {
-	switch out := out.(type) {
-	case several:
-		return out.values()
-	case None:
-		return nil
-	}
-	return []any{out}
-}
+	// Args is the input of a handler that decodes its arguments itself, however many there are.
+	Args = arguments.Args
+)
 
 // An ArgumentError says that what a client sent does not fit the handler. The client's ack gets
 // code "bad_arguments" and a text without Go types.
@@ -160,7 +105,7 @@ func notValid(err error, in any, event string, args sio.Args) error {
 	if err == nil {
 		return nil
 	}
-	return &ArgumentError{Event: event, Got: args.Len(), Want: args.Len(), Type: typeName(in), Err: err, Invalid: true}
+	return &ArgumentError{Event: event, Got: args.Len(), Want: args.Len(), Type: named(arguments.TypeName(in)), Err: err, Invalid: true}
 }
 
 // forItsClient adds what the client is told to an ArgumentError.
@@ -173,43 +118,21 @@ func forItsClient(err error) error {
 
 // decodeInto decodes the arguments of an event or ack into in, which points to an input type.
 func decodeInto(in any, event string, args sio.Args) error {
-	var targets []any
-	switch in := in.(type) {
-	case *Args:
-		in.args = args
-		return nil
-	case *None:
-		return nil
-	case multi:
-		targets = in.fields()
-	default:
-		targets = []any{in}
-	}
-	return decodeEach(targets, in, event, args)
+	return misfit(event, arguments.Decode(in, args))
 }
 
 // decodeEach decodes one argument into each target; in is for texts.
 func decodeEach(targets []any, in any, event string, args sio.Args) error {
-	if err := checkCount(targets, in, event, args.Len()); err != nil {
-		return err
-	}
-	for i, target := range targets[:min(len(targets), args.Len())] {
-		if err := args.Decode(i, target); err != nil {
-			return &ArgumentError{Event: event, Got: args.Len(), Want: len(targets), Type: typeName(in), Err: err}
-		}
-	}
-	return nil
+	return misfit(event, arguments.DecodeEach(targets, in, args))
 }
 
-func checkCount(targets []any, in any, event string, got int) error {
-	least := len(targets)
-	for least > 0 && reflect.TypeOf(targets[least-1]).Elem().Kind() == reflect.Pointer {
-		least--
+// misfit names the event whose arguments do not fit.
+func misfit(event string, err error) error {
+	if m, ok := err.(*arguments.Misfit); ok {
+		return &ArgumentError{Event: event, Got: m.Got, Want: m.Want, Type: named(m.Type), Err: m.Err}
 	}
-	if got < least || got > len(targets) {
-		return &ArgumentError{Event: event, Got: got, Want: len(targets), Type: typeName(in)}
-	}
-	return nil
+	return err
 }
 
-func typeName(in any) string { return reflect.TypeOf(in).Elem().String() }
+// named puts the names in a text about types that a user of this package knows.
+func named(types string) string { return strings.ReplaceAll(types, "arguments.", "core.") }

@@ -3,6 +3,7 @@ package core
 import (
 	"fmt"
 
+	"github.com/siokit/siokit/wire/arguments"
 	"github.com/siokit/siokit/wire/sio"
 )
 
@@ -42,7 +43,7 @@ func (hs *handlerSet) catch(f func(*Context, string, Args) (any, error), site st
 
 func catchAll(f func(*Context, string, Args) (any, error), site string, opts options) *handler {
 	return &handler{site: site, options: opts, call: func(c *Context, args sio.Args) (any, bool, error) {
-		answer, err := f(c, c.event, Args{args})
+		answer, err := f(c, c.event, arguments.Undecoded(args))
 		return answer, err == nil && answer != nil, err
 	}}
 }

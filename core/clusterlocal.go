@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/siokit/siokit/cluster"
+	"github.com/siokit/siokit/wire/arguments"
 	"github.com/siokit/siokit/wire/sio"
 )
 
@@ -190,7 +191,7 @@ func (l local) ServerEvent(ctx context.Context, from string, e *cluster.Emit) (r
 			if err != nil {
 				return err
 			}
-			out, err = l.srv.encoder.Encode(e.Event, spread(answer))
+			out, err = l.srv.encoder.Encode(e.Event, arguments.Spread(answer))
 			return err
 		})
 	}

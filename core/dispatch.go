@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/arguments"
 	"github.com/siokit/siokit/wire/sio"
 )
 
@@ -146,7 +147,7 @@ func (s *Socket) takeTurn(t task) {
 			return
 		}
 	}
-	c := &Context{Socket: s, event: t.event, args: Args{t.args}}
+	c := &Context{Socket: s, event: t.event, args: arguments.Undecoded(t.args)}
 	if r.handler == nil {
 		s.observe(c, r)
 		if err := s.saveSession(c); err != nil {
@@ -198,7 +199,7 @@ func (s *Socket) runEvent(r route, c *Context, id int64) {
 		return
 	}
 	if answered && shown == nil {
-		s.ack(c, id, nil, spread(out)...)
+		s.ack(c, id, nil, arguments.Spread(out)...)
 	} else {
 		s.ack(c, id, shown)
 	}

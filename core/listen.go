@@ -174,7 +174,7 @@ func (cl *class) takeEvent(method, event string, f reflect.Value) {
 	}
 	call, wrong := methodCall(f, cl.set.validate)
 	if wrong != "" {
-		cl.fail("method %s is a %s: %s", method, f.Type(), wrong)
+		cl.fail("method %s is a %s: %s", method, named(f.Type().String()), wrong)
 	}
 	cl.methods[event] = &handler{site: cl.at(method), options: cl.opts, call: call}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/siokit/siokit/wire/arguments"
 	"github.com/siokit/siokit/wire/sio"
 )
 
@@ -28,9 +29,9 @@ func methodCall(f reflect.Value, validate func(any) error) (call func(*Context, 
 	inputs := make([]reflect.Type, t.NumIn()-1)
 	for i := range inputs {
 		inputs[i] = t.In(i + 1)
-		alone := inputs[i] == anyArgumentType || reflect.PointerTo(inputs[i]).Implements(multiType)
+		alone := inputs[i] == anyArgumentType || arguments.IsMulti(inputs[i])
 		if alone && len(inputs) > 1 {
-			return nil, fmt.Sprintf("a %s must be the only parameter after the context", inputs[i])
+			return nil, fmt.Sprintf("a %s must be the only parameter after the context", named(inputs[i].String()))
 		}
 	}
 	answers := t.NumOut() == 2

@@ -3,6 +3,8 @@ package core
 import (
 	"cmp"
 	"time"
+
+	"github.com/siokit/siokit/wire/arguments"
 )
 
 // route is what was registered for an event at the time of its turn.
@@ -42,7 +44,7 @@ func (r route) run(c *Context) (out any, answered bool, err error) {
 	if len(own) > 0 {
 		return r.runInside(c, own)
 	}
-	return r.handler.call(c, c.args.args)
+	return r.handler.call(c, arguments.Packet(c.args))
 }
 
 // runInside is run of a handler with middleware around it. own is what is left of the handler's layers.
@@ -50,7 +52,7 @@ func (r route) runInside(c *Context, own []layer) (out any, answered bool, err e
 	err = runLayers(c, r.everywhere.each.layers, func() error {
 		return runLayers(c, r.here.each.layers, func() error {
 			return runLayers(c, own, func() (err error) {
-				out, answered, err = r.handler.call(c, c.args.args)
+				out, answered, err = r.handler.call(c, arguments.Packet(c.args))
 				return err
 			})
 		})

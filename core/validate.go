@@ -4,6 +4,8 @@ import (
 	"errors"
 	"reflect"
 	"time"
+
+	"github.com/siokit/siokit/wire/arguments"
 )
 
 // selfValidating is implemented by input types that check themselves.
@@ -11,7 +13,6 @@ type selfValidating interface{ Validate() error }
 
 var (
 	selfValidatingType = reflect.TypeFor[selfValidating]()
-	multiType          = reflect.TypeFor[multi]()
 	timeType           = reflect.TypeFor[time.Time]()
 )
 
@@ -21,10 +22,10 @@ type validation func(in any) error
 // validationOf returns the validation of an input type of On, nil if there is nothing to check. What a type
 // needs is found out once, at the registration.
 func validationOf(t reflect.Type, validate func(any) error) validation {
-	if !reflect.PointerTo(t).Implements(multiType) {
+	if !arguments.IsMulti(t) {
 		return validationOfOne(t, validate, 0)
 	}
-	fields := reflect.New(t).Interface().(multi).fields()
+	fields := arguments.Fields(reflect.New(t).Interface())
 	types := make([]reflect.Type, len(fields))
 	for i, field := range fields {
 		types[i] = reflect.TypeOf(field).Elem()
@@ -33,7 +34,7 @@ func validationOf(t reflect.Type, validate func(any) error) validation {
 	if all == nil {
 		return nil
 	}
-	return func(in any) error { return all(in.(multi).fields()) }
+	return func(in any) error { return all(arguments.Fields(in)) }
 }
 
 // validationOfAll returns the validation of several arguments, which is given pointers to them.

@@ -31,6 +31,7 @@ import (
 	"testing"
 
 	_ "github.com/siokit/siokit/chisio" // so that go test repeats these tests when these and the packages below change
+	_ "github.com/siokit/siokit/client"
 	_ "github.com/siokit/siokit/cluster/busurl"
 	_ "github.com/siokit/siokit/cluster/nodewire"
 	_ "github.com/siokit/siokit/echosio"
@@ -43,7 +44,7 @@ import (
 var imports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "json": "encoding/json",
 	"log": "log", "os": "os", "rand": "crypto/rand", "signal": "os/signal", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "sync": "sync",
-	"syscall": "syscall", "time": "time",
+	"syscall": "syscall", "time": "time", "tls": "crypto/tls", "x509": "crypto/x509",
 	"binding": "github.com/gin-gonic/gin/binding",
 	"gin":     "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",
 	"echo": "github.com/labstack/echo/v4", "chi": "github.com/go-chi/chi/v5",
@@ -52,7 +53,7 @@ var imports = map[string]string{
 	"redis":      "github.com/redis/go-redis/v9", "nats": "github.com/nats-io/nats.go",
 	"cluster": module + "/cluster", "emitter": module + "/emitter", "busurl": module + "/cluster/busurl", "redisbus": module + "/cluster/redisbus",
 	"rabbitbus": module + "/cluster/rabbitbus", "natsbus": module + "/cluster/natsbus", "kafkabus": module + "/cluster/kafkabus",
-	"auth": module + "/auth", "core": module + "/core", "engineio": module + "/engineio",
+	"auth": module + "/auth", "client": module + "/client", "core": module + "/core", "engineio": module + "/engineio",
 	"ginsio": module + "/ginsio", "echosio": module + "/echosio", "chisio": module + "/chisio", "sessions": module + "/sessions",
 	"nodewire": module + "/cluster/nodewire",
 	"sio":      module + "/wire/sio", "msgpack": module + "/wire/msgpack",

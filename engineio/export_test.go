@@ -84,3 +84,6 @@ func Handshakes(t interface {
 	limits := newLimiter(l, p)
 	return limits.handshake, func() int { return len(limits.handshakes.recent) + len(limits.handshakes.before) }
 }
+
+// AppendMasked is how a client writes a frame.
+var AppendMasked = appendMasked

@@ -19,6 +19,7 @@ var longFiles = map[string]string{}
 // predictable packages may import math/rand or math/rand/v2, each for its reason: nothing that must be
 // hard to guess comes from it.
 var predictable = map[string]string{
+	"client":                "jitter of the pauses between attempts to reconnect",
 	"core":                  "the order in which Shutdown closes connections",
 	"cluster/internal/pump": "jitter of the pauses between attempts",
 }

@@ -12,10 +12,11 @@ var floors = map[string]int{
 	"wire/eio": 0, // bytes only: no I/O, no goroutine, no clock
 	"wire/sio": 0,
 
-	"engineio":     1,
-	"cluster":      1,
-	"sessions":     1,
-	"wire/msgpack": 1, // as pure as its neighbours, but made of wire/sio's packets
+	"engineio":       1,
+	"cluster":        1,
+	"sessions":       1,
+	"wire/arguments": 1, // what wire/sio has parsed, as the input of typed handlers; both ends use it
+	"wire/msgpack":   1, // as pure as its neighbours, but made of wire/sio's packets
 
 	"cluster/internal/pump":       1, // what the buses have in common
 	"cluster/internal/brokertest": 1, // starts the brokers of Debian for tests
@@ -29,6 +30,8 @@ var floors = map[string]int{
 	"core":    2,
 	"auth":    2,
 	"emitter": 2,
+
+	"client": 2,
 
 	"ginsio":  3,
 	"echosio": 3,
@@ -46,6 +49,7 @@ var floors = map[string]int{
 	"cluster/internal/conformance": 5, // clients of several servers, over all brokers
 
 	"docs":                             4,
+	"cmd/siokit":                       4, // the client for people
 	"examples/chat":                    4,
 	"examples/cluster":                 4,
 	"examples/jwt":                     4,
@@ -64,6 +68,7 @@ var floors = map[string]int{
 	"internal/conformance":             4,
 	"internal/conformance/authflow":    4,
 	"internal/conformance/adapters":    4,
+	"internal/conformance/client":      4,
 	"internal/conformance/exampletest": 4,
 	"internal/conformance/flask":       4,
 }

@@ -1,10 +1,6 @@
 package conformance_test
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -31,36 +27,18 @@ func TestJavaScriptClient(t *testing.T) {
 // TestReferenceServer runs the same suite against socket.io's own server. What fails here is wrong
 // with the suite, not with siokit.
 func TestReferenceServer(t *testing.T) {
-	server := exec.Command(exampletest.NeedNode(t), filepath.Join("js", "reference.mjs"))
-	server.Stderr = os.Stderr
-	stdin, err := server.StdinPipe() // the server ends when it closes
+	server, err := conformance.StartProcess(exampletest.NeedNode(t), filepath.Join("js", "reference.mjs"))
 	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = stdin.Close()
-		if err := server.Wait(); err != nil {
+		if err := server.Close(); err != nil {
 			t.Errorf("reference.mjs: %v", err)
 		}
 	})
-	line, err := bufio.NewReader(stdout).ReadBytes('\n')
-	if err != nil {
-		t.Fatalf("reference.mjs did not start: %v", err)
-	}
-	addresses := map[string]string{}
-	if err := json.Unmarshal(line, &addresses); err != nil {
-		t.Fatal(err)
-	}
 	// A tenth of the upgrades: here they only prove that the test is right.
 	env := []string{"SIOKIT_UPGRADES=100"}
-	for name, url := range addresses {
+	for name, url := range server.Addresses {
 		env = append(env, name+"="+url)
 	}
 	exampletest.NodeFiles(t, "reference", suite(t), env...)

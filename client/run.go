@@ -1,0 +1,238 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/sio"
+)
+
+// A run is the life of a client from Connect to its end, through all its connections.
+type run struct {
+	client *Client
+	ctx    context.Context // of the callbacks; carries the values of Connect's
+	cancel context.CancelCauseFunc
+	ready  chan struct{} // closed when Connect may return nil
+	done   chan struct{} // closed when everything has ended
+	err    error         // why; set before done is closed
+
+	link  *link // the present connection; guarded by client.mu
+	began bool  // ready is closed; owned by loop
+	final error // of the last namespace to end; guarded by client.mu
+}
+
+func newRun(c *Client, ctx context.Context) *run {
+	r := &run{client: c, ready: make(chan struct{}), done: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	return r
+}
+
+// stop ends the run. It returns at once.
+func (r *run) stop(cause error) { r.cancel(cause) }
+
+// loop connects, and connects again, until the run is over.
+func (r *run) loop() {
+	c := r.client
+	defer r.finish()
+	back := backoff{opts: &c.opts}
+	for {
+		err := r.once(&back)
+		switch {
+		case r.ctx.Err() != nil:
+			if cause := context.Cause(r.ctx); cause != errClosed {
+				r.err = cause
+			}
+			return
+		case !r.wanted(&err), !r.began && !c.opts.RetryConnect, r.began && c.opts.DisableReconnection:
+			r.err = err
+			return
+		case c.opts.ReconnectAttempts > 0 && back.attempts >= c.opts.ReconnectAttempts:
+			r.err = &ReconnectError{back.attempts, err}
+			runHooks(r, "reconnect_failed", c.loadHooks().gaveUp, r.err)
+			return
+		}
+		if !r.sleep(back.next(err)) {
+			return
+		}
+		runHooks(r, "reconnect_attempt", c.loadHooks().attempt, back.attempts)
+	}
+}
+
+// once is one connection from beginning to end. It returns why it ended or did not begin.
+func (r *run) once(back *backoff) error {
+	c := r.client
+	l, err := r.open()
+	if err != nil {
+		if back.attempts > 0 && r.ctx.Err() == nil {
+			runHooks(r, "reconnect_error", c.loadHooks().failure, err)
+		}
+		return err
+	}
+	defer l.conn.Wait()
+	if back.attempts > 0 {
+		runHooks(r, "reconnect", c.loadHooks().reconnect, back.attempts)
+	}
+	timer := time.NewTimer(c.opts.Timeout)
+	defer timer.Stop()
+	for settled := l.settled; ; {
+		select {
+		case <-settled:
+			settled = nil
+			timer.Stop()
+			joined, all, refused := l.outcome()
+			switch {
+			case refused == nil && !all: // the connection has ended meanwhile
+				continue
+			case refused != nil && !r.began:
+				l.conn.Close()
+				<-l.ended
+				c.mu.Lock()
+				for _, s := range c.sockets {
+					s.wanted = false
+				}
+				r.final = refused
+				c.mu.Unlock()
+				return refused
+			case joined:
+				back.reset()
+			}
+			if !r.began {
+				r.began = true
+				close(r.ready)
+			}
+		case <-timer.C:
+			if settled != nil {
+				err := fmt.Errorf("client: the server did not answer CONNECT within %s", c.opts.Timeout)
+				l.conn.Fail(engineio.TransportError, err)
+				<-l.ended
+				return err
+			}
+		case <-l.ended:
+			return &DisconnectError{l.reason, l.err}
+		case <-r.ctx.Done():
+			l.conn.Close()
+			<-l.ended
+			return context.Cause(r.ctx)
+		}
+	}
+}
+
+// wanted reports whether there is a namespace to come back for. If not, err becomes what ended the last one.
+func (r *run) wanted(err *error) bool {
+	r.client.mu.Lock()
+	defer r.client.mu.Unlock()
+	if slices.ContainsFunc(r.client.sockets, func(s *Socket) bool { return s.wanted }) {
+		return true
+	}
+	if r.final != nil {
+		*err = r.final
+	} else {
+		*err = nil // the last one was left by Socket.Disconnect
+	}
+	return false
+}
+
+func (r *run) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.ctx.Done():
+		if cause := context.Cause(r.ctx); cause != errClosed {
+			r.err = cause
+		}
+		return false
+	}
+}
+
+// open connects and asks for the namespaces.
+func (r *run) open() (*link, error) {
+	c := r.client
+	ctx, cancel := context.WithTimeoutCause(r.ctx, c.opts.Timeout, fmt.Errorf("client: no connection within %s", c.opts.Timeout))
+	defer cancel()
+	header, err := r.header(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	sockets := slices.DeleteFunc(slices.Clone(c.sockets), func(s *Socket) bool { return !s.wanted })
+	c.mu.Unlock()
+	auth := make([]any, len(sockets))
+	for i, s := range sockets {
+		if auth[i], err = s.credentials(ctx); err != nil {
+			return nil, err
+		}
+	}
+	l := &link{run: r, settled: make(chan struct{}), ended: make(chan struct{})}
+	l.decoder = sio.NewParserDecoder(c.opts.Parser, sio.FromServer, &sio.Limits{Attachments: c.opts.Attachments, AttachmentBytes: c.opts.MaxMessage * 10})
+	open := func(conn *engineio.ClientConn) engineio.Receiver {
+		l.conn = conn
+		return l
+	}
+	if _, err = engineio.Dial(ctx, c.endpoint, c.opts.dialOptions(header, c.http, open)); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	if !l.over {
+		r.link = l
+	}
+	l.asked = len(sockets)
+	l.pending++ // until all have been asked for
+	c.mu.Unlock()
+	for i, s := range sockets {
+		if err := s.join(l, auth[i]); err != nil {
+			l.conn.Fail(engineio.ForcedClose, err)
+			l.conn.Wait()
+			return nil, err
+		}
+	}
+	c.mu.Lock()
+	l.settleLocked()
+	c.mu.Unlock()
+	return l, nil
+}
+
+func (r *run) header(ctx context.Context) (http.Header, error) {
+	opts := &r.client.opts
+	if opts.HeaderFunc == nil {
+		return opts.Header, nil
+	}
+	var fresh http.Header
+	err := protect(func() (err error) { fresh, err = opts.HeaderFunc(ctx); return err })
+	if err != nil {
+		return nil, fmt.Errorf("client: Options.HeaderFunc: %w", err)
+	}
+	header := opts.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	maps.Copy(header, fresh)
+	return header, nil
+}
+
+// finish ends what depends on the run, and waits for it.
+func (r *run) finish() {
+	c := r.client
+	c.mu.Lock()
+	for _, s := range c.sockets {
+		s.endLocked()
+	}
+	r.link = nil
+	c.changed.Broadcast()
+	c.mu.Unlock()
+	c.tasks.Wait() // handlers may still take what the server said before it ended; Close cancels their ctx
+	r.cancel(errClosed)
+	if c.own != nil {
+		c.own.CloseIdleConnections()
+	}
+	c.mu.Lock()
+	c.run, c.last = nil, r
+	c.mu.Unlock()
+	close(r.done)
+}

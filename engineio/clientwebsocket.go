@@ -1,0 +1,255 @@
+package engineio
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/siokit/siokit/wire/eio"
+)
+
+// A clientSocket is a WebSocket to a server. gorilla/websocket does the handshake and reads; what is
+// written are frames of our own, because their masks must come from crypto/rand and many frames go out in
+// one call.
+type clientSocket struct {
+	conn *ClientConn
+	nc   net.Conn
+	ws   *websocket.Conn
+
+	broken bool // reading failed; guarded by conn.mu
+}
+
+// dialWebSocket opens a WebSocket, for the session if there is one.
+func (c *ClientConn) dialWebSocket(ctx context.Context) (*clientSocket, error) {
+	d := websocket.Dialer{Jar: c.http.Jar, Proxy: http.ProxyFromEnvironment, ReadBufferSize: 4096, WriteBufferSize: 1024}
+	if t, ok := c.http.Transport.(*http.Transport); ok {
+		d.Proxy, d.NetDialContext, d.NetDialTLSContext, d.TLSClientConfig = t.Proxy, t.DialContext, t.DialTLSContext, t.TLSClientConfig
+	}
+	if d.TLSClientConfig != nil {
+		d.TLSClientConfig = d.TLSClientConfig.Clone()
+	} else {
+		d.TLSClientConfig = &tls.Config{}
+	}
+	d.TLSClientConfig.NextProtos = []string{"http/1.1"} // HTTP/2 has no Upgrade
+	ws, resp, err := d.DialContext(ctx, c.requestURL(WebSocket), c.opts.Header)
+	if err != nil {
+		if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
+			return nil, c.refusedBy(WebSocket, resp, c.handshake.SID != "")
+		}
+		return nil, c.unreachable(WebSocket, err)
+	}
+	ws.SetReadLimit(c.opts.MaxMessage)
+	s := &clientSocket{conn: c, nc: ws.NetConn(), ws: ws}
+	ws.SetPingHandler(func(data string) error { c.answerPing(data); return nil })
+	ws.SetCloseHandler(func(int, string) error { return nil }) // the connection is closed anyway
+	return s, nil
+}
+
+// answerPing queues the answer to a WebSocket ping. Only the last one needs an answer.
+func (c *ClientConn) answerPing(data string) {
+	c.mu.Lock()
+	c.pong = append([]byte{}, data...)
+	c.changed.Broadcast()
+	c.mu.Unlock()
+}
+
+// next reads one message.
+func (s *clientSocket) next() (eio.Packet, error) {
+	kind, r, err := s.ws.NextReader()
+	if err != nil {
+		return eio.Packet{}, err
+	}
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return eio.Packet{}, err
+	}
+	if kind == websocket.BinaryMessage {
+		return eio.Packet{Type: eio.Message, Binary: true, Data: data}, nil
+	}
+	p, err := eio.Decode(data)
+	if err != nil {
+		return p, &notPacket{err}
+	}
+	return p, nil
+}
+
+// notPacket is an error of the protocol, not of the network.
+type notPacket struct{ error }
+
+func (e *notPacket) Unwrap() error { return e.error }
+
+// opening reads the handshake of a session that begins on WebSocket.
+func (s *clientSocket) opening(ctx context.Context) (eio.Packet, error) {
+	defer s.cutWith(ctx)()
+	kind, data, err := s.ws.ReadMessage()
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return eio.Packet{}, s.conn.unreachable(WebSocket, err)
+	}
+	if kind != websocket.TextMessage {
+		return eio.Packet{}, errors.New("the first message is binary, which is no Engine.IO handshake")
+	}
+	return opening(data)
+}
+
+// cutWith closes the socket when ctx ends before the returned function is called.
+func (s *clientSocket) cutWith(ctx context.Context) (stop func()) {
+	cancel := context.AfterFunc(ctx, func() { _ = s.nc.Close() })
+	return func() { cancel() }
+}
+
+// readLoop takes what the server sends. A socket that is being probed waits until the session is on it.
+func (s *clientSocket) readLoop() {
+	c := s.conn
+	for {
+		p, err := s.next()
+		select {
+		case <-c.live:
+		default:
+			if !s.awaitLive(err) {
+				return
+			}
+		}
+		if err != nil {
+			s.readFailed(err)
+			return
+		}
+		if !c.take(p) {
+			return
+		}
+	}
+}
+
+// awaitLive waits for the end of an upgrade. An error before that ends the upgrade, not the session.
+func (s *clientSocket) awaitLive(err error) bool {
+	c := s.conn
+	if err != nil {
+		c.mu.Lock()
+		over := c.ws != s
+		s.broken = true
+		c.changed.Broadcast()
+		c.mu.Unlock()
+		if over {
+			return false
+		}
+	}
+	select {
+	case <-c.live:
+		return true
+	case <-c.ctx.Done():
+		return false
+	}
+}
+
+func (s *clientSocket) readFailed(err error) {
+	reason := TransportClose
+	var bad *notPacket
+	switch {
+	case errors.As(err, &bad):
+		reason = ParseError
+	case errors.Is(err, websocket.ErrReadLimit):
+		reason = TransportError
+		err = errors.Join(err, errors.New("engineio: the server sent a message larger than MaxMessage: raise it if that is right"))
+	case websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived):
+	case websocket.IsUnexpectedCloseError(err), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	default:
+		if _, network := errors.AsType[net.Error](err); !network && !errors.Is(err, net.ErrClosed) {
+			reason = TransportError // the server broke the WebSocket protocol
+		}
+	}
+	s.conn.end(reason, err)
+}
+
+// upgrade moves a session from polling to WebSocket. Nothing is lost or reordered: the poll and the POST
+// that are under way are finished first, and the first thing on the WebSocket says that nothing follows
+// on polling. If it fails the session stays where it is.
+func (c *ClientConn) upgrade() {
+	ctx, cancel := context.WithTimeout(c.ctx, c.opts.UpgradeTimeout)
+	defer cancel()
+	s, err := c.dialWebSocket(ctx)
+	if err != nil {
+		return
+	}
+	if !s.probe(ctx) {
+		_ = s.nc.Close()
+		return
+	}
+	c.running.Go(s.readLoop)
+	c.mu.Lock()
+	c.pausing = true
+	c.changed.Broadcast()
+	for c.state == stateOpen && !s.broken && (c.polling || c.writing) {
+		c.changed.Wait()
+	}
+	c.pausing = false
+	if c.state != stateOpen || s.broken {
+		again := c.state == stateOpen && !c.polling
+		if again {
+			c.polling = true
+			c.running.Go(func() { c.pollLoop(nil) })
+		}
+		c.changed.Broadcast()
+		c.mu.Unlock()
+		_ = s.nc.Close()
+		return
+	}
+	c.ws = s
+	c.outbox.prependLocked(upgradeMessage)
+	c.changed.Broadcast()
+	c.mu.Unlock()
+	close(c.live)
+}
+
+// probe asks whether the WebSocket works.
+func (s *clientSocket) probe(ctx context.Context) bool {
+	defer s.cutWith(ctx)()
+	if _, err := s.nc.Write(appendMasked(nil, opText, []byte("2probe"))); err != nil {
+		return false
+	}
+	p, err := s.next()
+	return err == nil && p.Type == eio.Pong && string(p.Data) == "probe" && ctx.Err() == nil
+}
+
+// writeFrames writes a batch, and the answer to a ping if there is one.
+func (s *clientSocket) writeFrames(batch []*Message, pong []byte) error {
+	buf := borrowBuffer()
+	defer buf.release()
+	const chunk = 64 << 10
+	out := buf.b
+	if pong != nil {
+		out = appendMasked(out, opPong, pong)
+	}
+	var err error
+	for _, m := range batch {
+		op, payload := m.payload()
+		out = appendMasked(out, op, payload)
+		for _, a := range m.attachments {
+			out = appendMasked(out, opBinary, a)
+		}
+		if len(out) >= chunk {
+			if _, err = s.nc.Write(out); err != nil {
+				break
+			}
+			out = out[:0]
+		}
+	}
+	if err == nil && len(out) > 0 {
+		_, err = s.nc.Write(out)
+	}
+	buf.b = out[:0]
+	return err
+}
+
+// leave says goodbye on the WebSocket.
+func (s *clientSocket) leave() {
+	_ = s.nc.SetWriteDeadline(time.Now().Add(s.conn.opts.CloseTimeout))
+	out := appendMasked(nil, opText, []byte{'0' + byte(eio.Close)})
+	_, _ = s.nc.Write(appendMasked(out, opClose, []byte{0x03, 0xe8}))
+}
