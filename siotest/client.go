@@ -222,27 +222,23 @@ func Call[Out any](to client.Target, event string, args ...any) Out {
 	return out
 }
 
-// CallError is Call for an event that the server must answer with an error; it returns the members of
+// CallError emits an event that the server must answer with an error, and returns that: its members are those of
 // {"error": {"code", "message", "data"}}.
-func CallError(to client.Target, event string, args ...any) (e Refusal) {
+func CallError(to client.Target, event string, args ...any) *client.Error {
 	t := sourceOf(to)
 	t.Helper()
-	var got struct{ Error *Refusal }
-	got = Call[struct{ Error *Refusal }](to, event, args...)
-	if got.Error == nil {
-		t.Fatalf("siotest: the ack of %q is no error", event)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	out, err := client.Call[any](ctx, to, event, args...)
+	refused, ok := errors.AsType[*client.Error](err)
+	switch {
+	case err == nil:
+		t.Fatalf("siotest: %q was answered with %v; it should have failed", event, out)
+	case !ok:
+		t.Fatalf("siotest: the ack of %q: %v", event, err)
 	}
-	return *got.Error
+	return refused
 }
-
-// A Refusal is what a client is told when its event fails.
-type Refusal struct {
-	Code    string
-	Message string
-	Data    any
-}
-
-func (r Refusal) String() string { return fmt.Sprintf("%s: %s (%v)", r.Code, r.Message, r.Data) }
 
 func sourceOf(to client.Target) source {
 	if r, ok := to.(Receiver); ok {
