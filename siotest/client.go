@@ -207,6 +207,10 @@ func (w *wires) thaw() {
 		close(w.frozen)
 		w.frozen = nil
 	}
+	for _, c := range w.ended {
+		_ = c.Conn.Close()
+	}
+	w.ended = nil
 }
 
 // Call emits an event and waits for its ack. The test fails without one, and when it does not fit Out.

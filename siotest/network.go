@@ -73,6 +73,7 @@ type wires struct {
 	open   []*wire       // guarded by mu
 	down   bool          // no new connections; guarded by mu
 	frozen chan struct{} // closed when bytes pass again; nil while they do; guarded by mu
+	ended  []*wire       // closed by the client while frozen, which the server does not know yet; guarded by mu
 	delay  time.Duration // guarded by mu
 }
 
@@ -147,6 +148,12 @@ func (c *wire) Read(p []byte) (int, error) {
 
 func (c *wire) Close() error {
 	c.once.Do(func() { close(c.done()) })
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if c.of.frozen != nil {
+		c.of.ended = append(c.of.ended, c)
+		return c.Conn.SetDeadline(time.Unix(1, 0)) // ends Read and Write
+	}
 	return c.Conn.Close()
 }
 
