@@ -20,14 +20,19 @@
 //
 // # Time
 //
-// Inside testing/synctest, with Serve called in the bubble, time is the bubble's: heartbeats, ack
-// timeouts, reconnection and recovery windows take none, and happen in the same order each time. core.New and the
-// application must be made in the bubble too. Client.Cut, Freeze and Delay are the network's faults.
+// Inside testing/synctest, with Serve called in the bubble, time is the bubble's: heartbeats, ack timeouts,
+// reconnection and recovery windows take none. core.New and the application must be made in the bubble too.
+//
+// # Faults
+//
+// Client.Cut, Down, Freeze and Delay are the network's, for one client each.
 //
 // # Several servers
 //
 // Two servers with buses of one membus.Hub are a cluster in a test: Serve each, and dial either.
 //
-// All methods and functions may be called concurrently, except that they fail the test by t.Fatal, which belongs on the
-// test's own goroutine.
+// # Concurrency
+//
+// All methods and functions may be called concurrently. Those that fail the test stop it, as t.Fatal does, and
+// belong on the test's own goroutine; Emit and Received may be called from any.
 package siotest

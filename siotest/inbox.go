@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/siokit/siokit/client"
@@ -13,7 +14,10 @@ import (
 )
 
 // A Receiver is a *Client, for the namespace that it was dialled with, or a *Socket.
-type Receiver interface{ received() *inbox }
+type Receiver interface {
+	client.Target
+	received() *inbox
+}
 
 // An Event is one that has arrived.
 type Event struct {
@@ -33,25 +37,37 @@ func (e Event) String() string {
 
 // inbox is what has arrived in a namespace and no test has taken yet.
 type inbox struct {
-	t         source
+	t         testing.TB
 	namespace string
 
-	mu      sync.Mutex
-	events  []Event       // guarded by mu
-	seen    []Event       // the last that were taken, for texts; guarded by mu
-	reason  client.Reason // why it was disconnected; guarded by mu
-	changed chan struct{} // closed and replaced at each change; guarded by mu
+	mu      sync.Mutex    // guards all below
+	changed chan struct{} // closed and replaced at each change
+	events  []Event
+	taken   []Event       // the last few, for texts
+	joined  bool          // the namespace
+	joins   int           // how often that was so
+	known   int           // joins that the test knows of
+	reason  client.Reason // of the last disconnect
+	news    bool          // the test has not seen reason
 }
 
-func newInbox(t source, s *client.Socket) *inbox {
-	in := &inbox{t: t, namespace: s.Namespace(), changed: make(chan struct{})}
+// remembered is how many events texts show.
+const remembered = 20
+
+func newInbox(t testing.TB, s *client.Socket) *inbox {
+	in := &inbox{t: t, namespace: s.Namespace(), changed: make(chan struct{}), known: 1}
 	s.OnAny(func(_ context.Context, event string, args client.Args) {
 		in.change(func() { in.events = append(in.events, Event{event, args}) })
 	})
-	s.OnDisconnect(func(_ context.Context, reason client.Reason) { in.change(func() { in.reason = reason }) })
-	s.OnConnect(func(context.Context) { in.change(func() { in.reason = "" }) })
+	s.OnDisconnect(func(_ context.Context, reason client.Reason) {
+		in.change(func() { in.joined, in.reason, in.news = false, reason, true })
+	})
+	s.OnConnect(func(context.Context) { in.change(func() { in.joined, in.joins = true, in.joins+1 }) })
 	return in
 }
+
+// expectJoin notes that the test itself joins the namespace again.
+func (in *inbox) expectJoin() { in.change(func() { in.known++ }) }
 
 func (in *inbox) received() *inbox { return in }
 
@@ -82,7 +98,7 @@ func (in *inbox) await(timeout time.Duration, f func() bool) bool {
 	}
 }
 
-// take removes the first event of that name.
+// takeLocked removes the first event of that name.
 func (in *inbox) takeLocked(event string) (e Event, ok bool) {
 	i := slices.IndexFunc(in.events, func(e Event) bool { return e.Name == event })
 	if i < 0 {
@@ -90,8 +106,13 @@ func (in *inbox) takeLocked(event string) (e Event, ok bool) {
 	}
 	e = in.events[i]
 	in.events = slices.Delete(in.events, i, i+1)
-	in.seen = append(in.seen, e)
+	in.rememberLocked(e)
 	return e, true
+}
+
+func (in *inbox) rememberLocked(taken ...Event) {
+	in.taken = append(in.taken, taken...)
+	in.taken = in.taken[max(0, len(in.taken)-remembered):]
 }
 
 // story says what has happened, for a test that fails.
@@ -104,20 +125,21 @@ func (in *inbox) story() string {
 		if len(events) == 0 {
 			b.WriteString(" nothing")
 		}
-		for _, e := range events[max(0, len(events)-20):] {
+		for _, e := range events[max(0, len(events)-remembered):] {
 			fmt.Fprintf(&b, "\n\t%s", e)
 		}
 	}
 	list("arrived and not asked for", in.events)
-	list("taken before", in.seen)
-	if in.reason != "" {
+	list("taken before", in.taken)
+	if !in.joined && in.reason != "" {
 		fmt.Fprintf(&b, "\nand the client was disconnected: %s", in.reason)
 	}
 	return b.String()
 }
 
 // Next waits for the next event of that name and decodes its arguments into T, by the rules of client.On: one
-// argument, or client.None, client.Args2 to Args4, client.Args. Events of other names are left for later. The test fails if it does not come.
+// argument, or client.None, client.Args2 to Args4, client.Args. Events of other names are left for later. The
+// test fails if it does not come within 10 s, or does not fit.
 func Next[T any](from Receiver, event string) T {
 	in := from.received()
 	in.t.Helper()
@@ -145,9 +167,9 @@ func Next[T any](from Receiver, event string) T {
 // quiet is how long ExpectNone waits: what is on its way arrives in that time.
 const quiet = 50 * time.Millisecond
 
-// ExpectNone fails the test if an event of that name has arrived, or does so soon: it waits 50 ms, which in a bubble of
-// testing/synctest take no time. Better than waiting is an event that must come later: when Next has
-// returned that one, everything before it is there.
+// ExpectNone fails the test if an event of that name has arrived, or does so soon: it waits 50 ms, which in a
+// bubble of testing/synctest take no time. Better than waiting is an event that must come later: when Next
+// has returned that one, everything before it is there.
 func ExpectNone(from Receiver, event string) {
 	in := from.received()
 	in.t.Helper()
@@ -157,22 +179,45 @@ func ExpectNone(from Receiver, event string) {
 	}
 }
 
-// Received returns all events that have arrived and were not taken by Next, and forgets them.
+// Received returns all events that have arrived and were not taken, and forgets them. It does not wait: what
+// the server sent before an event that Next has returned is there, what it sent before an ack may not be yet.
+// In a bubble synctest.Wait, called before, waits for all.
 func (in *inbox) Received() []Event {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	events := in.events
-	in.seen = append(in.seen, events...)
+	in.rememberLocked(events...)
 	in.events = nil
 	return events
 }
 
-// Disconnected waits until the client has left the namespace and returns why. The test fails if it stays.
+// Disconnected waits until the client has left the namespace, and returns why. A client that has come back since
+// is told of once. The test fails if it stays for 10 s. Whether it is connected right now says Connected.
 func (in *inbox) Disconnected() client.Reason {
 	in.t.Helper()
 	var reason client.Reason
-	if !in.await(patience, func() bool { reason = in.reason; return reason != "" }) {
+	if !in.await(patience, func() bool {
+		reason = in.reason
+		ok := in.news || !in.joined && in.reason != ""
+		in.news = in.news && !ok
+		return ok
+	}) {
 		in.t.Fatalf("siotest: still connected to %s after %s%s", in.namespace, patience, in.story())
 	}
 	return reason
+}
+
+// Reconnected waits until a client that is Reconnecting has joined the namespace once more than when it was last
+// called. The test fails if that takes more than 30 s: attempts are some seconds apart.
+func (in *inbox) Reconnected() {
+	in.t.Helper()
+	if !in.await(3*patience, func() bool {
+		ok := in.joined && in.joins > in.known
+		if ok {
+			in.known = in.joins
+		}
+		return ok
+	}) {
+		in.t.Fatalf("siotest: not joined %s again within %s%s", in.namespace, 3*patience, in.story())
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,120 +43,79 @@ func address(port int) *net.TCPAddr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0
 
 // dial opens a connection that is part of w.
 func (l *listener) dial(ctx context.Context, w *wires) (net.Conn, error) {
-	near, far := net.Pipe()
-	client := &wire{Conn: near, of: w, peer: far}
-	if err := w.add(client); err != nil {
+	near, far, err := w.connect()
+	if err != nil {
 		return nil, err
 	}
-	server := &end{Conn: far, remote: address(40000)}
 	select {
-	case l.accepted <- server:
-		return client, nil
+	case l.accepted <- far:
+		return near, nil
 	case <-l.closed:
-		return nil, errClosed
+		err = errClosed
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		err = ctx.Err()
 	}
+	_ = near.Close()
+	_ = far.Close()
+	return nil, err
 }
-
-// end is the server's end of a connection.
-type end struct {
-	net.Conn
-	remote net.Addr
-}
-
-func (e *end) RemoteAddr() net.Addr { return e.remote }
-func (e *end) LocalAddr() net.Addr  { return address(80) }
 
 // wires are the connections of one client, and what is wrong with them.
 type wires struct {
-	mu     sync.Mutex
-	open   []*wire       // guarded by mu
-	down   bool          // no new connections; guarded by mu
-	frozen chan struct{} // closed when bytes pass again; nil while they do; guarded by mu
-	ended  []*wire       // closed by the client while frozen, which the server does not know yet; guarded by mu
-	delay  time.Duration // guarded by mu
+	mu      sync.Mutex    // guards all below, and the fields of the connections
+	changed chan struct{} // closed and replaced when anything has changed
+	open    []*end        // the clients' ends
+	down    bool          // no new connections
+	gap     time.Time     // no new connections before
+	frozen  bool          // nothing arrives, not even the end of a connection
+	delay   time.Duration // until what is written arrives
 }
 
-var errDown = errors.New("siotest: the network is down (Client.Down)")
+func newWires() *wires { return &wires{changed: make(chan struct{})} }
 
-func (w *wires) add(c *wire) error {
+var (
+	errDown = errors.New("siotest: the network is down (Client.Down)")
+	errCut  = errors.New("siotest: the connection was cut (Client.Cut)")
+)
+
+func (w *wires) connect() (near, far *end, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.down {
-		return errDown
+	switch {
+	case w.down:
+		return nil, nil, errDown
+	case time.Until(w.gap) > 0:
+		return nil, nil, errCut
 	}
-	w.open = append(w.open, c)
-	return nil
+	there, back := &stream{}, &stream{}
+	near = &end{wires: w, in: back, out: there, local: address(40000), remote: address(80)}
+	far = &end{wires: w, in: there, out: back, local: near.remote, remote: near.local}
+	w.open = append(w.open, near)
+	return near, far, nil
 }
 
-// cut ends all connections, as a pulled cable does that both sides notice.
-func (w *wires) cut() {
+// change changes what mu guards and wakes all who wait.
+func (w *wires) change(f func()) {
 	w.mu.Lock()
-	open := w.open
+	defer w.mu.Unlock()
+	f()
+	w.wakeLocked()
+}
+
+func (w *wires) wakeLocked() {
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// cutLocked ends all connections, as a pulled cable does that both sides notice. What is on its way is lost.
+func (w *wires) cutLocked() {
+	for _, c := range w.open {
+		*c.in, *c.out = stream{cut: true}, stream{cut: true}
+	}
 	w.open = nil
-	w.mu.Unlock()
-	for _, c := range open {
-		_ = c.Conn.Close()
-		_ = c.peer.Close()
-	}
 }
 
-// pass waits while the network is frozen, and for its delay.
-func (w *wires) pass(closed <-chan struct{}) {
-	w.mu.Lock()
-	frozen, delay := w.frozen, w.delay
-	w.mu.Unlock()
-	if frozen != nil {
-		select {
-		case <-frozen:
-		case <-closed:
-		}
-	}
-	if delay > 0 {
-		time.Sleep(delay)
-	}
+// forgetLocked takes a connection off whose end is the client's.
+func (w *wires) forgetLocked(c *end) {
+	w.open = slices.DeleteFunc(w.open, func(o *end) bool { return o == c })
 }
-
-// wire is the client's end of a connection.
-type wire struct {
-	net.Conn
-	of   *wires
-	peer net.Conn
-
-	once   sync.Once
-	closed chan struct{}
-	init   sync.Once
-}
-
-func (c *wire) done() chan struct{} {
-	c.init.Do(func() { c.closed = make(chan struct{}) })
-	return c.closed
-}
-
-func (c *wire) Write(p []byte) (int, error) {
-	c.of.pass(c.done())
-	return c.Conn.Write(p)
-}
-
-func (c *wire) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if err == nil {
-		c.of.pass(c.done())
-	}
-	return n, err
-}
-
-func (c *wire) Close() error {
-	c.once.Do(func() { close(c.done()) })
-	c.of.mu.Lock()
-	defer c.of.mu.Unlock()
-	if c.of.frozen != nil {
-		c.of.ended = append(c.of.ended, c)
-		return c.Conn.SetDeadline(time.Unix(1, 0)) // ends Read and Write
-	}
-	return c.Conn.Close()
-}
-
-func (c *wire) RemoteAddr() net.Addr { return address(80) }
-func (c *wire) LocalAddr() net.Addr  { return address(40000) }

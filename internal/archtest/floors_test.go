@@ -37,6 +37,8 @@ var floors = map[string]int{
 	"echosio": 3,
 	"chisio":  3,
 
+	"siotest": 3,
+
 	"sessions/sessiontest": 3,
 
 	"cluster/busurl":      3,
