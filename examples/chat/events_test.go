@@ -1,76 +1,55 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/siokit/siokit/siotest"
 )
 
-type m = map[string]any
-
-func decode[T any](t *testing.T, data string) T {
+func want[T any](t *testing.T, what string, got, want T) {
 	t.Helper()
-	var v T
-	if err := json.Unmarshal([]byte(data), &v); err != nil {
-		t.Fatalf("%s: %v", data, err)
-	}
-	return v
-}
-
-func wantJSON(t *testing.T, what, got, want string) {
-	t.Helper()
-	if got != want {
-		t.Errorf("%s: got %s, want %s", what, got, want)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }
 
-func wantCode(t *testing.T, what, ack, code string) {
+func wantCode(t *testing.T, code string, c *siotest.Client, event string, arg any) {
 	t.Helper()
-	e := decode[struct {
-		Error struct{ Code, Message string }
-	}](t, ack).Error
-	if e.Code != code || e.Message == "" {
-		t.Errorf("%s: got %s, want an error with code %q", what, ack, code)
+	if e := siotest.CallError(c, event, arg); e.Code != code || e.Message == "" {
+		t.Errorf("%s %.40v: got %v, want an error with code %q", event, arg, e, code)
 	}
 }
 
 func TestConnectWithoutLoginIsRefused(t *testing.T) {
-	guest := newBrowser(t, serve(t, randomKey(t)))
-	_, answer := guest.open()
-	refusal, ok := strings.CutPrefix(answer, "44")
-	if !ok {
-		t.Fatalf("got %q, want a CONNECT_ERROR", answer)
-	}
-	got := decode[struct {
-		Message string
-		Data    struct{ Code int }
-	}](t, refusal)
-	if got.Message != "please log in" || got.Data.Code != 401 {
-		t.Errorf("refused with %s", refusal)
+	refused := serve(t, randomKey(t)).Refused()
+	if refused.Message != "please log in" || string(refused.Data) != `{"code":401}` {
+		t.Error(refused)
 	}
 }
 
 func TestSaying(t *testing.T) {
-	base := serve(t, randomKey(t))
-	ann, bob := as(t, base, "ann").connect(), as(t, base, "bob").connect()
-	wantJSON(t, "whoami", ann.call("whoami"), `{"name":"ann"}`)
-	wantJSON(t, "whoami", bob.call("whoami"), `{"name":"bob"}`)
+	app := serve(t, randomKey(t))
+	ann, bob := as(t, app, "ann").socket(), as(t, app, "bob").socket()
+	want(t, "whoami", siotest.Call[Me](ann, "whoami"), Me{"ann"})
+	want(t, "whoami", siotest.Call[Me](bob, "whoami"), Me{"bob"})
 
-	wantCode(t, "say before join", ann.call("say", m{"room": "lobby", "text": "hello"}), "not_joined")
-	wantJSON(t, "empty history", ann.call("history", m{"room": "lobby"}), `[]`)
-	wantJSON(t, "first join", ann.call("join", m{"room": "lobby"}), `{"members":1}`)
-	wantJSON(t, "second join", bob.call("join", m{"room": "lobby"}), `{"members":2}`)
-	wantJSON(t, "members", ann.next("members"), `{"room":"lobby","members":2}`)
-	wantJSON(t, "joining again", bob.call("join", m{"room": "lobby"}), `{"members":2}`)
+	lobby := RoomRef{"lobby"}
+	wantCode(t, "not_joined", ann, "say", Say{"lobby", "hello"})
+	want(t, "empty history", siotest.Call[[]Message](ann, "history", lobby), []Message{})
+	want(t, "first join", siotest.Call[Members](ann, "join", lobby), Members{Members: 1})
+	want(t, "second join", siotest.Call[Members](bob, "join", lobby), Members{Members: 2})
+	want(t, "members", siotest.Next[Members](ann, "members"), Members{"lobby", 2})
+	want(t, "joining again", siotest.Call[Members](bob, "join", lobby), Members{Members: 2})
 
 	before := time.Now()
-	ann.emit("", "typing", m{"room": "lobby"})
-	id := decode[Said](t, ann.call("say", m{"room": "lobby", "text": " hello <b>bob</b> "})).ID
-	wantJSON(t, "typing", bob.next("typing", "said"), `{"room":"lobby","from":"ann"}`)
-	for name, s := range map[string]*rawSocket{"ann": ann, "bob": bob} {
-		said := decode[Message](t, s.next("said", "typing"))
+	ann.Emit("typing", lobby)
+	id := siotest.Call[Said](ann, "say", Say{"lobby", " hello <b>bob</b> "}).ID
+	for name, c := range map[string]*siotest.Client{"ann": ann, "bob": bob} {
+		said := siotest.Next[Message](c, "said")
 		if said.ID != id || said.Room != "lobby" || said.From != "ann" || said.Text != "hello <b>bob</b>" {
 			t.Errorf("%s heard %+v", name, said)
 		}
@@ -78,86 +57,90 @@ func TestSaying(t *testing.T) {
 			t.Errorf("%s heard it at %v, it was said at %v", name, said.At, before)
 		}
 	}
-	past := decode[[]Message](t, bob.call("history", m{"room": "lobby"}))
+	want(t, "typing", siotest.Next[Typing](bob, "typing"), Typing{"lobby", "ann"})
+	siotest.ExpectNone(ann, "typing")
+	past := siotest.Call[[]Message](bob, "history", lobby)
 	if len(past) != 1 || past[0].ID != id || past[0].Text != "hello <b>bob</b>" {
 		t.Errorf("history: %+v", past)
 	}
 
 	// Another room hears nothing: what bob says last is what ann hears next.
-	bob.call("join", m{"room": "kitchen"})
-	bob.call("say", m{"room": "kitchen", "text": "not for ann"})
-	bob.call("say", m{"room": "lobby", "text": "for ann"})
-	if said := decode[Message](t, ann.next("said")); said.Text != "for ann" || said.ID <= id {
+	siotest.Call[Members](bob, "join", RoomRef{"kitchen"})
+	bob.Emit("say", Say{"kitchen", "not for ann"})
+	bob.Emit("say", Say{"lobby", "for ann"})
+	if said := siotest.Next[Message](ann, "said"); said.Text != "for ann" || said.ID <= id {
 		t.Errorf("ann heard %+v", said)
 	}
 }
 
 func TestBadArguments(t *testing.T) {
-	ann := as(t, serve(t, randomKey(t)), "ann").connect()
-	ann.call("join", m{"room": "lobby"})
+	ann := as(t, serve(t, randomKey(t)), "ann").socket()
+	siotest.Call[Members](ann, "join", RoomRef{"lobby"})
 	for _, text := range []string{"", " \n\t ", strings.Repeat("ä", maxText+1)} {
-		wantCode(t, "text of "+text[:min(len(text), 9)], ann.call("say", m{"room": "lobby", "text": text}), "bad_text")
+		wantCode(t, "bad_text", ann, "say", Say{"lobby", text})
 	}
-	if id := decode[Said](t, ann.call("say", m{"room": "lobby", "text": strings.Repeat("ä", maxText)})).ID; id == 0 {
+	if siotest.Call[Said](ann, "say", Say{"lobby", strings.Repeat("ä", maxText)}).ID == 0 {
 		t.Error("a text of exactly the longest length is refused")
 	}
 	for _, room := range []string{"", "-", "a b", "../x", "chat:lobby", "a\n", strings.Repeat("r", 33)} {
 		for _, event := range []string{"join", "history", "say"} {
-			wantCode(t, event+" "+room, ann.call(event, m{"room": room, "text": "x"}), "bad_room")
+			wantCode(t, "bad_room", ann, event, Say{room, "x"})
 		}
 	}
 	for i := range maxJoined - 1 {
-		ann.call("join", m{"room": "r" + strings.Repeat("x", i)})
+		siotest.Call[Members](ann, "join", RoomRef{"r" + strings.Repeat("x", i)})
 	}
-	wantCode(t, "one room too many", ann.call("join", m{"room": "full"}), "too_many_rooms")
-	wantJSON(t, "a room joined already", ann.call("join", m{"room": "lobby"}), `{"members":1}`)
+	wantCode(t, "too_many_rooms", ann, "join", RoomRef{"full"})
+	want(t, "a room joined already", siotest.Call[Members](ann, "join", RoomRef{"lobby"}), Members{Members: 1})
 }
 
 func TestOnline(t *testing.T) {
-	base := serve(t, randomKey(t))
-	ann := as(t, base, "ann")
-	tab := ann.connect()
-	wantJSON(t, "alone", tab.next("online"), `["ann"]`)
-	second := ann.connect()
-	wantJSON(t, "two tabs are one name", tab.next("online"), `["ann"]`)
-	bob := as(t, base, "bob").connect()
-	wantJSON(t, "with bob", tab.next("online"), `["ann","bob"]`)
-	second.ws.Close()
-	wantJSON(t, "one tab is left", tab.next("online"), `["ann","bob"]`)
-	bob.ws.Close()
-	wantJSON(t, "bob has left", tab.next("online"), `["ann"]`)
+	app := serve(t, randomKey(t))
+	ann := as(t, app, "ann")
+	tab := ann.socket()
+	next := func(what string, names ...string) {
+		t.Helper()
+		want(t, what, siotest.Next[[]string](tab, "online"), names)
+	}
+	next("alone", "ann")
+	second := ann.socket()
+	next("two tabs are one name", "ann")
+	bob := as(t, app, "bob").socket()
+	next("with bob", "ann", "bob")
+	second.Cut()
+	next("one tab is left", "ann", "bob")
+	bob.Cut()
+	next("bob has left", "ann")
 }
 
 func TestAnnouncement(t *testing.T) {
-	base := serve(t, randomKey(t))
-	newBrowser(t, base).want(http.StatusUnauthorized, "POST", "/announce", "text", "anonymous")
-	ann, bob := as(t, base, "ann"), as(t, base, "bob")
-	heard := bob.connect()
+	app := serve(t, randomKey(t))
+	newBrowser(t, app).want(http.StatusUnauthorized, "POST", "/announce", "text", "anonymous")
+	ann, bob := as(t, app, "ann"), as(t, app, "bob").socket()
 	ann.want(http.StatusBadRequest, "POST", "/announce", "text", "  ")
 	ann.want(http.StatusBadRequest, "POST", "/announce", "text", strings.Repeat("x", 281))
 	ann.wantLargeFormRefused("/announce", "too large")
 	ann.want(http.StatusNoContent, "POST", "/announce", "text", "lunch")
-	wantJSON(t, "announcement", heard.next("announcement"), `{"from":"ann","text":"lunch"}`)
+	want(t, "announcement", siotest.Next[Announcement](bob, "announcement"), Announcement{"ann", "lunch"})
 }
 
 // Logout ends all sockets of that login, and no others: neither bob's nor those of ann's phone.
 func TestLogoutEndsSockets(t *testing.T) {
-	base := serve(t, randomKey(t))
-	laptop, phone := as(t, base, "ann"), as(t, base, "ann")
-	tabs := []*rawSocket{laptop.connect(), laptop.connect()}
-	onPhone, bob := phone.connect(), as(t, base, "bob").connect()
+	app := serve(t, randomKey(t))
+	laptop, phone := as(t, app, "ann"), as(t, app, "ann")
+	tabs := []*siotest.Client{laptop.socket(), laptop.socket()}
+	onPhone, bob := phone.socket(), as(t, app, "bob").socket()
 	laptop.want(http.StatusSeeOther, "POST", "/logout")
 	for _, tab := range tabs {
-		tab.waitEnd()
+		tab.Disconnected()
 	}
-	wantJSON(t, "ann's phone", onPhone.call("whoami"), `{"name":"ann"}`)
-	wantJSON(t, "bob", bob.call("whoami"), `{"name":"bob"}`)
-	if _, answer := laptop.open(); !strings.HasPrefix(answer, "44") {
-		t.Errorf("a socket after logout got %q, want a CONNECT_ERROR", answer)
-	}
+	want(t, "ann's phone", siotest.Call[Me](onPhone, "whoami"), Me{"ann"})
+	want(t, "bob", siotest.Call[Me](bob, "whoami"), Me{"bob"})
+	app.Refused(siotest.Cookies(laptop.client.Jar))
 
 	phone.want(http.StatusSeeOther, "POST", "/logout")
-	onPhone.waitEnd()
-	for bob.next("online") != `["bob"]` { // the list forgets ann, although she is nobody by then
+	onPhone.Disconnected()
+	for !reflect.DeepEqual(siotest.Next[[]string](bob, "online"), []string{"bob"}) {
+		// the list forgets ann, although she is nobody by then
 	}
 }

@@ -2,13 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"io"
 	"mime/multipart"
 	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,10 +13,11 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"time"
 
 	"go.uber.org/goleak"
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/siokit/siokit/siotest"
 )
 
 func TestMain(m *testing.M) {
@@ -60,53 +58,48 @@ func TestDemoPasswords(t *testing.T) {
 	}
 }
 
-// serve runs the application with this key until the test ends, and returns its address.
-func serve(t *testing.T, key []byte) string {
+// serve runs the application with this key until the test ends.
+func serve(t *testing.T, key []byte) *siotest.Server {
 	t.Helper()
 	client := fstest.MapFS{"socket.io.min.js": {Data: []byte("/* the client */")}}
 	handler, sockets, err := newApp(key, client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := sockets.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-		server.Close()
-	})
-	return server.URL
+	return siotest.Serve(t, handler, sockets)
 }
 
 // browser keeps cookies and follows no redirect.
 type browser struct {
 	t      *testing.T
-	base   string
+	app    *siotest.Server
 	client *http.Client
 }
 
-func newBrowser(t *testing.T, base string) *browser {
+func newBrowser(t *testing.T, app *siotest.Server) *browser {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &browser{t, base, &http.Client{
-		Jar: jar, Transport: transport, Timeout: 10 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return browserWith(t, app, siotest.Jar())
+}
+
+func browserWith(t *testing.T, app *siotest.Server, jar http.CookieJar) *browser {
+	t.Helper()
+	client := app.HTTP(jar)
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &browser{t, app, client}
 }
 
 // as returns a browser in which name is logged in.
-func as(t *testing.T, base, name string) *browser {
+func as(t *testing.T, app *siotest.Server, name string) *browser {
 	t.Helper()
-	b := newBrowser(t, base)
+	b := newBrowser(t, app)
 	b.want(http.StatusSeeOther, "POST", "/login", "name", name, "password", name+"-secret")
 	return b
+}
+
+// socket opens a socket with the cookies of b.
+func (b *browser) socket() *siotest.Client {
+	b.t.Helper()
+	return b.app.Dial(siotest.Cookies(b.client.Jar), siotest.Header("Origin", siotest.URL))
 }
 
 // want makes a request with form fields, checks the status, and returns the header and the body of the answer.
@@ -116,7 +109,7 @@ func (b *browser) want(status int, method, path string, fields ...string) (http.
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	req, err := http.NewRequest(method, b.base+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequest(method, siotest.URL+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -145,7 +138,7 @@ func (b *browser) wantLargeFormRefused(path, text string) {
 	file, _ := form.CreateFormFile("file", "zeros")
 	file.Write(make([]byte, 1<<20))
 	form.Close()
-	answer, err := b.client.Post(b.base+path, form.FormDataContentType(), &body)
+	answer, err := b.client.Post(siotest.URL+path, form.FormDataContentType(), &body)
 	if err != nil {
 		return // the server may hang up before it has read all
 	}
@@ -180,27 +173,24 @@ func TestLoginOverHTTP(t *testing.T) {
 	}
 
 	// The cookie survives a restart with the same key, and is worth nothing under another.
-	copied := newBrowser(t, b.base)
-	at, _ := url.Parse(b.base)
-	copied.client.Jar.SetCookies(at, b.client.Jar.Cookies(at))
-	copied.base = serve(t, key)
-	copied.want(http.StatusOK, "GET", "/me")
-	copied.base = serve(t, randomKey(t))
-	copied.want(http.StatusUnauthorized, "GET", "/me")
+	copied := siotest.Jar()
+	at, _ := url.Parse(siotest.URL)
+	copied.SetCookies(at, b.client.Jar.Cookies(at))
+	browserWith(t, serve(t, key), copied).want(http.StatusOK, "GET", "/me")
+	browserWith(t, serve(t, randomKey(t)), copied).want(http.StatusUnauthorized, "GET", "/me")
 
 	header, _ = b.want(http.StatusSeeOther, "POST", "/logout")
 	if got := header.Get("Location"); got != "/" {
 		t.Errorf("logout redirects to %q, want /", got)
 	}
 	b.want(http.StatusUnauthorized, "GET", "/me")
-	copied.base = b.base
-	copied.want(http.StatusUnauthorized, "GET", "/me") // a copy of the cookie is refused as well
+	browserWith(t, b.app, copied).want(http.StatusUnauthorized, "GET", "/me") // a copy of the cookie is refused as well
 }
 
 func TestFormsOfOtherSitesAreRefused(t *testing.T) {
 	ann := as(t, serve(t, randomKey(t)), "ann")
 	for _, path := range []string{"/login", "/logout", "/announce"} {
-		req, _ := http.NewRequest("POST", ann.base+path, strings.NewReader("text=hello"))
+		req, _ := http.NewRequest("POST", siotest.URL+path, strings.NewReader("text=hello"))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Header.Set("Sec-Fetch-Site", "cross-site")
 		answer, err := ann.client.Do(req)
