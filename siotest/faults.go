@@ -6,9 +6,9 @@ import "time"
 // It is shorter than a client waits before it reconnects.
 const gap = 100 * time.Millisecond
 
-// Cut ends the client's connection as a network does that breaks: the client notices at once, and what is on
-// its way is lost. The server notices at once on WebSocket, and on polling by the heartbeat. A client that is
-// Reconnecting comes back.
+// Cut ends the client's connection as a network does that breaks: both sides notice at once, and what is on its
+// way is lost. Between two polls the server cannot notice before the heartbeat does. A client that is Reconnecting
+// comes back.
 func (c *Client) Cut() {
 	c.wires.change(func() {
 		c.wires.gap = time.Now().Add(gap)

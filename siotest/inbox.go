@@ -16,6 +16,12 @@ import (
 // A Receiver is a *Client, for the namespace that it was dialled with, or a *Socket.
 type Receiver interface {
 	client.Target
+	ID() string
+	Connected() bool
+	Emit(event string, args ...any)
+	Received() []Event
+	Disconnected() client.Reason
+	Reconnected()
 	received() *inbox
 }
 
