@@ -1,24 +1,27 @@
 package flask_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/siotest"
 )
 
 // app is the application of Flask-SocketIO's suite.
 type app struct {
 	*core.Server
 	t            testing.TB
-	http         *httptest.Server
+	web          *siotest.Server
 	transport    string
 	disconnected chan string // namespace and reason of each disconnect
 	errors       chan string // who caught which error
@@ -27,10 +30,15 @@ type app struct {
 
 // each runs a test with an app of its own over each transport.
 func each(t *testing.T, test func(t *testing.T, a *app)) {
+	eachTransport(t, func(t *testing.T, transport string) { test(t, newApp(t, transport, core.Config{}, nil)) })
+}
+
+// eachTransport runs a test over each transport, in a bubble: what was said has arrived after synctest.Wait.
+func eachTransport(t *testing.T, test func(t *testing.T, transport string)) {
 	for _, transport := range []string{"polling", "websocket"} {
 		t.Run(transport, func(t *testing.T) {
 			t.Parallel()
-			test(t, newApp(t, transport, core.Config{}, nil))
+			synctest.Test(t, func(t *testing.T) { test(t, transport) })
 		})
 	}
 }
@@ -48,28 +56,34 @@ func newApp(t testing.TB, transport string, cfg core.Config, around func(http.Ha
 	if around != nil {
 		h = around(h)
 	}
-	a.http = httptest.NewServer(h)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := srv.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-		a.http.Close()
-	})
+	a.web = siotest.Serve(t, h, srv)
 	return a
 }
 
 var foobar = map[string]string{"foo": "bar"} // what the default namespace wants as auth
 
-// connect opens a connection and joins a namespace.
-func (a *app) connect(ns string) *client {
+// dial connects a client.
+func (a *app) dial(opts ...siotest.Option) *siotest.Client {
 	a.t.Helper()
-	c := a.open("", nil)
-	if _, refused := c.connect(ns, foobar); refused != nil {
-		a.t.Fatalf("refused: %+v", refused)
-	}
-	c.get(ns)
+	return a.web.Dial(a.with(opts)...)
+}
+
+// refused connects a client that is to be refused.
+func (a *app) refused(opts ...siotest.Option) *client.ConnectError {
+	a.t.Helper()
+	return a.web.Refused(a.with(opts)...)
+}
+
+func (a *app) with(opts []siotest.Option) []siotest.Option {
+	return append([]siotest.Option{siotest.Transports(a.transport), siotest.Auth(foobar)}, opts...)
+}
+
+// connect connects a client and forgets how it was greeted.
+func (a *app) connect(ns string) *siotest.Client {
+	a.t.Helper()
+	c := a.dial(siotest.Namespace(ns))
+	synctest.Wait()
+	c.Received()
 	return c
 }
 
@@ -89,9 +103,6 @@ func greet(c *core.Context) error {
 
 func (a *app) routes() {
 	srv, e := a.Server, a.Everywhere()
-	for _, r := range []core.Registrar{e, srv} { // "/" has an OnUnhandled, which comes before everywhere's
-		core.On(r, barrier, func(*core.Context, core.None) error { return nil })
-	}
 	a.OnConnect(func(c *core.Context) error {
 		var auth map[string]string
 		if err := c.Auth(&auth); err != nil || auth["foo"] != "bar" {
@@ -197,6 +208,72 @@ func (n *classNS) OnMyCustomEvent(c *core.Context, data any) error {
 func (n *classNS) OnOtherCustomEvent(c *core.Context, data any) error {
 	return n.OnMyCustomEvent(c, data)
 }
+
+// packets sends packets on polling, one after another, and returns those that the server has sent then: for what a
+// client does not show.
+func (a *app) packets(send ...string) []string {
+	a.t.Helper()
+	web, address := a.web.HTTP(nil), siotest.URL+"/socket.io/?EIO=4&transport=polling"
+	request := func(method, body string) string {
+		a.t.Helper()
+		r, err := http.NewRequest(method, address, strings.NewReader(body))
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		resp, err := web.Do(r)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			a.t.Fatalf("%s %q: %s %s %v", method, body, resp.Status, answer, err)
+		}
+		return string(answer)
+	}
+	var open struct {
+		SID string `json:"sid"`
+	}
+	if err := json.Unmarshal([]byte(request(http.MethodGet, "")[1:]), &open); err != nil {
+		a.t.Fatal(err)
+	}
+	address += "&sid=" + open.SID
+	for _, packet := range send {
+		request(http.MethodPost, packet)
+		synctest.Wait()
+	}
+	return strings.Split(request(http.MethodGet, ""), "\x1e")
+}
+
+// want compares what has come since it was last looked at with what should have come, and proves that the client
+// is connected.
+func want(t testing.TB, c siotest.Receiver, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	var got []string
+	for _, e := range c.Received() {
+		got = append(got, e.String())
+	}
+	if !slices.Equal(got, want) || !c.Connected() {
+		t.Errorf("there came %q, want %q; connected: %v", got, want, c.Connected())
+	}
+}
+
+// wantAck calls and compares the arguments of the ack, written as JSON.
+func wantAck(t testing.TB, want string, c siotest.Receiver, event string, args ...any) {
+	t.Helper()
+	answer := siotest.Call[client.Args](c, event, args...)
+	var got []string
+	for i := range answer.Len() {
+		got = append(got, string(answer.Raw(i)))
+	}
+	if strings.Join(got, ",") != want {
+		t.Errorf("%s was answered with %s, want %s", event, got, want)
+	}
+}
+
+// patience is how long a test waits for an event before it fails.
+const patience = 10 * time.Second
 
 // receive waits for a value.
 func receive[T any](t testing.TB, ch <-chan T) T {

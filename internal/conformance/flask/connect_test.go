@@ -1,58 +1,58 @@
 package flask_test
 
 import (
-	"net/http"
 	"testing"
 
+	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/core"
-	"github.com/siokit/siokit/wire/sio"
+	"github.com/siokit/siokit/siotest"
 )
 
-var greetings = []string{`message("connected")`, `message("{}")`, `message("{\"my-custom-header\":\"\"}")`}
+var greetings = []string{`message "connected"`, `message "{}"`, `message "{\"my-custom-header\":\"\"}"`}
 
 // 1. test_connect
 func TestConnect(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		one, two := a.open("", nil), a.open("", nil)
-		id1, refused1 := one.connect("/", foobar)
-		id2, refused2 := two.connect("/", foobar)
-		if refused1 != nil || refused2 != nil || id1 == id2 {
-			t.Fatalf("%q %+v, %q %+v", id1, refused1, id2, refused2)
+		one, two := a.dial(), a.dial()
+		if one.ID() == two.ID() {
+			t.Fatalf("both have id %s", one.ID())
 		}
-		one.want("/", greetings...) // and nothing for the room without members
-		two.want("/", greetings...)
-		one.disconnect("/")
+		want(t, one, greetings...) // and nothing for the room without members
+		want(t, two, greetings...)
+		one.Disconnect()
 		wantNext(t, a.disconnected, "/ client namespace disconnect")
-		two.want("/")
+		want(t, two)
 		if n := len(a.Sockets()); n != 1 {
 			t.Errorf("%d sockets", n)
 		}
 	})
 }
 
-const query, header = "?foo=bar&foo=baz", "My-Custom-Header"
+// custom is a connection with a query and a header.
+func custom(namespace string) []siotest.Option {
+	return []siotest.Option{siotest.Namespace(namespace), siotest.Query("foo", "bar"), siotest.Query("foo", "baz"),
+		siotest.Header("My-Custom-Header", "Value")}
+}
 
-var seen = []string{`message("connected")`, `message("{\"foo\":[\"bar\",\"baz\"]}")`, `message("{\"my-custom-header\":\"Value\"}")`}
+var seen = []string{`message "connected"`, `message "{\"foo\":[\"bar\",\"baz\"]}"`, `message "{\"my-custom-header\":\"Value\"}"`}
 
 // 2. test_connect_query_string_and_headers
 func TestConnectQueryStringAndHeaders(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		c := a.open(query, http.Header{header: {"Value"}})
-		c.connect("/", foobar)
-		c.want("/", seen...)
+		want(t, a.dial(custom("/")...), seen...)
 	})
 }
 
 // 3. test_connect_namespace
 func TestConnectNamespace(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		c := a.open("", nil)
-		id, _ := c.connect("/test", nil)
-		c.want("/test", greetings...)
+		c := a.dial(siotest.Namespace("/test"))
+		id := c.ID()
+		want(t, c, greetings...)
 		if _, ok := a.Of("/test").Socket(id); !ok || len(a.Sockets()) != 0 {
 			t.Error("not in /test alone")
 		}
-		c.disconnect("/test")
+		c.Disconnect()
 		wantNext(t, a.disconnected, "/test client namespace disconnect")
 		if _, ok := a.Of("/test").Socket(id); ok {
 			t.Error("still connected")
@@ -63,20 +63,17 @@ func TestConnectNamespace(t *testing.T) {
 // 4. test_connect_namespace_query_string_and_headers
 func TestConnectNamespaceQueryStringAndHeaders(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		c := a.open(query[1:], http.Header{header: {"Value"}})
-		c.connect("/test", nil)
-		c.want("/test", seen...)
+		want(t, a.dial(custom("/test")...), seen...)
 	})
 }
 
 // 5. test_connect_rejected
 func TestConnectRejected(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		c := a.open("fail=1", nil)
-		if _, refused := c.connect("/", nil); refused == nil || refused.Message != "auth" || refused.Data != nil {
+		if refused := a.refused(siotest.Auth(nil)); refused.Message != "auth" || refused.Data != nil {
 			t.Errorf("without auth: %+v", refused)
 		}
-		if _, refused := c.connect("/", foobar); refused == nil || refused.Message != "failed" || refused.Data != "query" {
+		if refused := a.refused(siotest.Query("fail", "1")); refused.Message != "failed" || string(refused.Data) != `"query"` {
 			t.Errorf("with fail: %+v", refused)
 		}
 		if n := len(a.Sockets()); n != 0 {
@@ -88,7 +85,7 @@ func TestConnectRejected(t *testing.T) {
 // 6. test_disconnect
 func TestDisconnect(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		a.connect("/").disconnect("/")
+		a.connect("/").Disconnect()
 		wantNext(t, a.disconnected, "/ client namespace disconnect")
 	})
 }
@@ -97,7 +94,7 @@ func TestDisconnect(t *testing.T) {
 // TestDisconnectClassBased.
 func TestDisconnectNamespace(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		a.connect("/test").disconnect("/test")
+		a.connect("/test").Disconnect()
 		wantNext(t, a.disconnected, "/test client namespace disconnect")
 	})
 }
@@ -106,18 +103,16 @@ func TestDisconnectNamespace(t *testing.T) {
 func TestServerDisconnected(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		one, two := a.connect("/"), a.connect("/")
-		one.emit("/", "exit")
-		one.wantDisconnected("/")
+		one.Emit("exit")
+		one.Disconnected()
 		wantNext(t, a.disconnected, "/ server namespace disconnect")
-		two.want("/")
+		want(t, two)
 		if n := len(a.Sockets()); n != 1 {
 			t.Errorf("%d sockets", n)
 		}
-		one.emit("/", "my custom broadcast event", "from nobody") // reaches no handler
-		two.emit("/", "exit")
-		two.wantDisconnected("/")
-		if events := two.received["/"]; len(events) > 0 {
-			t.Errorf("%v came", events)
+		two.Emit("exit")
+		if reason := two.Disconnected(); reason != client.ServerDisconnect {
+			t.Errorf("left for %q", reason)
 		}
 		wantNext(t, a.disconnected, "/ server namespace disconnect")
 	})
@@ -128,51 +123,40 @@ func TestServerDisconnected(t *testing.T) {
 // MarshalJSON of the types takes the place of a JSON module.
 func TestDelayedInit(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		a.Of("/late").OnConnect(func(c *core.Context) error { return c.Emit("connected", custom{}) })
-		c := a.open("", nil)
-		c.connect("/late", map[string]int{"ignored": 1})
-		c.want("/late", `connected("custom")`)
+		a.Of("/late").OnConnect(func(c *core.Context) error { return c.Emit("connected", encoded{}) })
+		want(t, a.dial(siotest.Namespace("/late"), siotest.Auth(map[string]int{"ignored": 1})), `connected "custom"`)
 	})
 }
 
-type custom struct{}
+type encoded struct{}
 
-func (custom) MarshalJSON() ([]byte, error) { return []byte(`"custom"`), nil }
+func (encoded) MarshalJSON() ([]byte, error) { return []byte(`"custom"`), nil }
 
 // 42. test_background_task
 func TestBackgroundTask(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		c := a.open("", nil)
-		c.connect("/bgtest", nil)
-		if len(c.received["/bgtest"]) == 0 {
-			c.until("an event", func(p sio.Packet) bool { return p.Type == sio.Event })
-		}
-		c.want("/bgtest", `bgtest()`)
+		want(t, a.dial(siotest.Namespace("/bgtest")), `bgtest`)
 	})
 }
 
 // 31. test_connect_class_based
 func TestConnectClassBased(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		c := a.open("", nil)
-		c.connect("/ns", nil)
-		c.want("/ns", greetings...)
+		want(t, a.dial(siotest.Namespace("/ns")), greetings...)
 	})
 }
 
 // 32. test_connect_class_based_query_string_and_headers
 func TestConnectClassBasedQueryStringAndHeaders(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		c := a.open(query, http.Header{header: {"Value"}})
-		c.connect("/ns", nil)
-		c.want("/ns", seen...)
+		want(t, a.dial(custom("/ns")...), seen...)
 	})
 }
 
 // 33. test_disconnect_class_based
 func TestDisconnectClassBased(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		a.connect("/ns").disconnect("/ns")
+		a.connect("/ns").Disconnect()
 		wantNext(t, a.disconnected, "/ns")
 	})
 }

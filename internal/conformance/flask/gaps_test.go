@@ -3,26 +3,27 @@ package flask_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/core"
-	"github.com/siokit/siokit/wire/sio"
+	"github.com/siokit/siokit/siotest"
 )
 
 // What a connect function emits arrives after the client is connected, and a refusal before it, so
-// Flask-SocketIO's always_connect has no counterpart and needs none.
+// Flask-SocketIO's always_connect is needed by nobody.
 func TestEmitsOfConnect(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		c := a.open("", nil)
-		packet, err := sio.AppendConnect(nil, "/", foobar)
-		if err != nil {
-			t.Fatal(err)
+		want := []string{`40{"sid":`, `42["message","connected"]`, `42["message","{}"]`, `42["message","{\"my-custom-header`}
+		got := a.packets(`40{"foo":"bar"}`)
+		if len(got) != len(want) {
+			t.Fatalf("the server said %q", got)
 		}
-		c.send(packet)
-		for i, want := range []sio.Type{sio.Connect, sio.Event, sio.Event, sio.Event} {
-			if p, ok := c.next(); !ok || p.Type != want {
-				t.Fatalf("packet %d is of type %v", i, p.Type)
+		for i, packet := range got {
+			if !strings.HasPrefix(packet, want[i]) {
+				t.Errorf("packet %d is %s, want %s", i, packet, want[i])
 			}
 		}
 	})
@@ -33,12 +34,12 @@ func TestEmitsOfConnect(t *testing.T) {
 func TestOrdering(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/")
-		var want []string
+		var inOrder []string
 		for i := range 200 {
-			c.emit("/", "random event", i)
-			want = append(want, fmt.Sprintf(`caught("random event",%d)`, i))
+			c.Emit("random event", i)
+			inOrder = append(inOrder, fmt.Sprintf(`caught "random event" %d`, i))
 		}
-		c.want("/", want...)
+		want(t, c, inOrder...)
 	})
 }
 
@@ -54,9 +55,10 @@ func TestConcurrentEmits(t *testing.T) {
 			})
 		}
 		emitters.Wait()
-		next := map[float64]float64{}
-		for _, e := range c.get("/") {
-			from, n := e.args[0].(float64), e.args[1].(float64)
+		next := map[int]int{}
+		for range 8 * 50 {
+			e := siotest.Next[client.Args2[int, int]](c, "numbered")
+			from, n := e.A, e.B
 			if n != next[from] {
 				t.Fatalf("%v of emitter %v came, want %v", n, from, next[from])
 			}
@@ -81,17 +83,10 @@ func TestCall(t *testing.T) {
 			return "the answer is " + answer, err
 		})
 		c := a.connect("/")
-		c.write("/", 500, "ask", []any{"why?"})
-		p := c.until("the question", func(p sio.Packet) bool { return p.Type == sio.Event && p.HasID })
-		packet, _, err := sio.AppendAck(nil, "/", p.ID, []any{"because"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.send(packet)
-		p = c.until("the answer", func(p sio.Packet) bool { return p.Type == sio.Ack && p.ID == 500 })
-		if string(p.Data) != `["the answer is because"]` {
-			t.Errorf("answer %s", p.Data)
-		}
+		client.OnCall(c, "question", func(_ context.Context, question string) (string, error) {
+			return "no reason for " + question, nil
+		})
+		wantAck(t, `"the answer is no reason for why?"`, c, "ask", "why?")
 	})
 }
 
@@ -99,23 +94,22 @@ func TestCall(t *testing.T) {
 func TestWhoReceives(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		core.On(a, "others", func(c *core.Context, _ core.None) error { return c.Broadcast().Emit("others") })
-		var clients [3]*client
+		var clients [3]*siotest.Client
 		var ids [3]string
 		for i := range clients {
-			clients[i] = a.open("", nil)
-			ids[i], _ = clients[i].connect("/", foobar)
-			clients[i].call("/", "join room", room{fmt.Sprint("room ", i)})
-			clients[i].call("/", "join room", room{"common"})
-			clients[i].get("/")
+			clients[i] = a.connect("/")
+			ids[i] = clients[i].ID()
+			siotest.Call[client.None](clients[i], "join room", room{fmt.Sprint("room ", i)})
+			siotest.Call[client.None](clients[i], "join room", room{"common"})
 		}
-		clients[0].call("/", "others")
+		siotest.Call[client.None](clients[0], "others")
 		_ = a.Except(ids[1]).Emit("skip")
 		_ = a.To("room 0", "room 1", "common").Except(ids[2]).Emit("rooms") // each once
 		_ = a.To(ids[2]).Emit("direct")
 		_ = a.To("").Emit("nobody")
-		clients[0].want("/", `skip()`, `rooms()`)
-		clients[1].want("/", `others()`, `rooms()`)
-		clients[2].want("/", `others()`, `skip()`, `direct()`)
+		want(t, clients[0], `skip`, `rooms`)
+		want(t, clients[1], `others`, `rooms`)
+		want(t, clients[2], `others`, `skip`, `direct`)
 	})
 }
 
@@ -129,21 +123,22 @@ func TestPrecedence(t *testing.T) {
 			return c.Namespace().Name() + " " + event, nil
 		})
 		c := a.connect("/ns")
-		c.wantAck(`"function"`, "/ns", "my_custom_event", 1)
-		c.wantAck(``, "/ns", "other_custom_event", 1) // the namespace's own class
-		c.wantAck(`"/ns no_such_event"`, "/ns", "no_such_event", 1)
+		wantAck(t, `"function"`, c, "my_custom_event", 1)
+		wantAck(t, ``, c, "other_custom_event", 1) // the namespace's own class
+		wantAck(t, `"/ns no_such_event"`, c, "no_such_event", 1)
 	})
 }
 
 func TestDisconnectReasons(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/")
-		c.emit("/", "exit")
+		c.Emit("exit")
 		wantNext(t, a.disconnected, "/ server namespace disconnect")
-		a.connect("/").disconnect("/")
+		a.connect("/").Disconnect()
 		wantNext(t, a.disconnected, "/ client namespace disconnect")
-		a.connect("/").kill()
-		wantNext(t, a.disconnected, "/ transport close")
+		c = a.connect("/")
+		c.Cut()
+		wantNext(t, a.disconnected, map[string]string{"polling": "/ transport error", "websocket": "/ transport close"}[a.transport])
 		a.connect("/test")
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()

@@ -5,16 +5,17 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/core"
-	"github.com/siokit/siokit/wire/sio"
+	"github.com/siokit/siokit/siotest"
 )
 
 // 9. test_send
 func TestSend(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/")
-		c.emit("/", "message", "echo this message back")
-		c.want("/", `message("echo this message back")`)
+		c.Emit("message", "echo this message back")
+		want(t, c, `message "echo this message back"`)
 	})
 }
 
@@ -22,9 +23,9 @@ func TestSend(t *testing.T) {
 func TestSendJSON(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		one, two := a.connect("/"), a.connect("/")
-		one.call("/", "json", map[string]string{"a": "b"})
-		one.want("/", `json({"a":"b"})`)
-		two.want("/", `json({"a":"b"})`)
+		siotest.Call[client.None](one, "json", map[string]string{"a": "b"})
+		want(t, one, `json {"a":"b"}`)
+		want(t, two, `json {"a":"b"}`)
 	})
 }
 
@@ -32,9 +33,9 @@ func TestSendJSON(t *testing.T) {
 func TestSendNamespace(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c, other := a.connect("/test"), a.connect("/")
-		c.call("/test", "message", "echo this message back")
-		c.want("/test", `message("echo this message back")`)
-		other.want("/")
+		siotest.Call[client.None](c, "message", "echo this message back")
+		want(t, c, `message "echo this message back"`)
+		want(t, other)
 	})
 }
 
@@ -42,8 +43,8 @@ func TestSendNamespace(t *testing.T) {
 func TestSendJSONNamespace(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/test")
-		c.emit("/test", "json", map[string]string{"a": "b"})
-		c.want("/test", `json({"a":"b"})`)
+		c.Emit("json", map[string]string{"a": "b"})
+		want(t, c, `json {"a":"b"}`)
 	})
 }
 
@@ -51,8 +52,8 @@ func TestSendJSONNamespace(t *testing.T) {
 func TestEmit(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/")
-		c.emit("/", "my custom event", map[string]string{"a": "b"})
-		c.want("/", `my custom response({"a":"b"})`)
+		c.Emit("my custom event", map[string]string{"a": "b"})
+		want(t, c, `my custom response {"a":"b"}`)
 	})
 }
 
@@ -60,15 +61,11 @@ func TestEmit(t *testing.T) {
 func TestEmitBinary(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/")
-		c.emit("/", "binary", map[string][]byte{"a": []byte("\x00\x01\xff")})
-		events := c.get("/")
-		if len(events) != 1 || events[0].name != "binary back" {
-			t.Fatalf("%v came", events)
-		}
-		data, _ := events[0].args[0].(map[string]any)
-		if b, ok := data["a"].([]byte); !ok || string(b) != "\x00\x01\xff" {
+		c.Emit("binary", map[string][]byte{"a": []byte("\x00\x01\xff")})
+		if data := siotest.Next[map[string][]byte](c, "binary back"); string(data["a"]) != "\x00\x01\xff" {
 			t.Errorf("%#v came back", data)
 		}
+		want(t, c)
 	})
 }
 
@@ -76,8 +73,8 @@ func TestEmitBinary(t *testing.T) {
 func TestEmitCatchAllEvent(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/")
-		c.emit("/", "random event", map[string]string{"a": "b"})
-		c.want("/", `caught("random event",{"a":"b"})`)
+		c.Emit("random event", map[string]string{"a": "b"})
+		want(t, c, `caught "random event" {"a":"b"}`)
 	})
 }
 
@@ -85,8 +82,8 @@ func TestEmitCatchAllEvent(t *testing.T) {
 func TestSendCatchAllNamespace(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/test")
-		c.emit("/test", "everywhere event", map[string]string{"a": "b"})
-		c.want("/test", `everywhere response({"a":"b"})`)
+		c.Emit("everywhere event", map[string]string{"a": "b"})
+		want(t, c, `everywhere response {"a":"b"}`)
 	})
 }
 
@@ -95,11 +92,11 @@ func TestRequestEventData(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		for _, ns := range []string{"/", "/test"} {
 			c := a.connect(ns)
-			c.emit(ns, "my custom event", "foo")
+			c.Emit("my custom event", "foo")
 			wantNext(t, a.requests, `my custom event "foo"`)
-			c.emit(ns, "other custom event", map[string]int{"a": 1})
+			c.Emit("other custom event", map[string]int{"a": 1})
 			wantNext(t, a.requests, `other custom event {"a":1}`)
-			c.want(ns, `my custom response("foo")`, `my custom response({"a":1})`)
+			want(t, c, `my custom response "foo"`, `my custom response {"a":1}`)
 		}
 	})
 }
@@ -108,8 +105,8 @@ func TestRequestEventData(t *testing.T) {
 func TestEmitNamespace(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/test")
-		c.emit("/test", "my custom event", map[string]string{"a": "b"})
-		c.want("/test", `my custom response({"a":"b"})`)
+		c.Emit("my custom event", map[string]string{"a": "b"})
+		want(t, c, `my custom response {"a":"b"}`)
 	})
 }
 
@@ -117,20 +114,21 @@ func TestEmitNamespace(t *testing.T) {
 func TestAck(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/")
-		c.wantAck(`"echo this message back"`, "/", "message", "echo this message back")
-		c.wantAck(``, "/", "message", "test noackargs")
-		c.wantAck(`{"a":"b"}`, "/", "json", map[string]string{"a": "b"})
-		c.wantAck(`{"a":"b"}`, "/", "my custom event", map[string]string{"a": "b"})
+		wantAck(t, `"echo this message back"`, c, "message", "echo this message back")
+		wantAck(t, ``, c, "message", "test noackargs")
+		wantAck(t, `{"a":"b"}`, c, "json", map[string]string{"a": "b"})
+		wantAck(t, `{"a":"b"}`, c, "my custom event", map[string]string{"a": "b"})
 	})
 }
 
 // 28. test_noack
 func TestNoAck(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		c := a.connect("/")
-		c.emit("/", "my custom event", "no ack")
-		c.emit("/", "error testing", "no ack")
-		c.want("/", `my custom response("no ack")`) // an ack that nobody asked for fails the test
+		got := a.packets(`40{"foo":"bar"}`, `42["my custom event","no ack"]`, `42["error testing","no ack"]`)
+		const greeted = 1 + 3
+		if len(got) != greeted+1 || got[greeted] != `42["my custom response","no ack"]` {
+			t.Errorf("the server said %q", got)
+		}
 	})
 }
 
@@ -138,8 +136,8 @@ func TestNoAck(t *testing.T) {
 func TestSendClassBased(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/ns")
-		c.wantAck(`"echo this message back"`, "/ns", "message", "echo this message back")
-		c.want("/ns", `message("echo this message back")`)
+		wantAck(t, `"echo this message back"`, c, "message", "echo this message back")
+		want(t, c, `message "echo this message back"`)
 	})
 }
 
@@ -147,8 +145,8 @@ func TestSendClassBased(t *testing.T) {
 func TestSendJSONClassBased(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c := a.connect("/ns")
-		c.emit("/ns", "json", map[string]string{"a": "b"})
-		c.want("/ns", `json({"a":"b"})`)
+		c.Emit("json", map[string]string{"a": "b"})
+		want(t, c, `json {"a":"b"}`)
 	})
 }
 
@@ -156,30 +154,32 @@ func TestSendJSONClassBased(t *testing.T) {
 func TestEmitClassBased(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		c, other := a.connect("/ns"), a.connect("/ns")
-		c.emit("/ns", "my_custom_event", map[string]string{"a": "b"})
+		c.Emit("my_custom_event", map[string]string{"a": "b"})
 		wantNext(t, a.requests, `my_custom_event {"a":"b"}`)
-		c.emit("/ns", "other_custom_event", "foo")
+		c.Emit("other_custom_event", "foo")
 		wantNext(t, a.requests, `other_custom_event "foo"`)
-		c.want("/ns", `my custom response({"a":"b"})`, `my custom response("foo")`)
-		other.want("/ns")
-		c.wantNoAck("/ns", "no_such_event", "is ignored")
+		want(t, c, `my custom response {"a":"b"}`, `my custom response "foo"`)
+		want(t, other)
+		if answer, err := client.Call[any](t.Context(), c, "no_such_event", "is ignored"); err != client.ErrTimeout {
+			t.Errorf("an unknown event was answered with %v, %v", answer, err)
+		}
 	})
 }
 
 // 40. test_encode_decode. The ack and what is received are snapshots: they have been on the wire.
 func TestEncodeDecode(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
-		if _, _, err := sio.AppendEvent(nil, "/", -1, "my custom event", []any{func() {}}); err == nil {
+		c := a.connect("/")
+		if err := c.Client.Emit("my custom event", func() {}); err == nil {
 			t.Error("a function was encoded")
 		}
-		c := a.connect("/")
 		data := map[string]any{"foo": "bar"}
-		ack := c.call("/", "my custom event", data)
+		ack := siotest.Call[map[string]any](c, "my custom event", data)
 		data["foo"] = "changed"
-		if got := list(ack); got != `{"foo":"bar"}` {
-			t.Errorf("ack %s", got)
+		if ack["foo"] != "bar" {
+			t.Errorf("ack %s", ack)
 		}
-		c.want("/", `my custom response({"foo":"bar"})`)
+		want(t, c, `my custom response {"foo":"bar"}`)
 	})
 }
 
@@ -196,12 +196,11 @@ func TestEncodeDecode2(t *testing.T) {
 		})
 		core.On(ns, "emit", func(c *core.Context, _ core.None) error { return c.Emit("x", func() {}) })
 		core.OnCall(ns, "return", func(*core.Context, core.None) (any, error) { return func() {}, nil })
-		c := a.open("", nil)
-		c.connect("/encode", nil)
-		c.wantAck(`{"foo":"changed"}`, "/encode", "change", map[string]string{"foo": "bar"})
-		c.want("/encode", `before({"foo":"bar"})`)
+		c := a.dial(siotest.Namespace("/encode"))
+		wantAck(t, `{"foo":"changed"}`, c, "change", map[string]string{"foo": "bar"})
+		want(t, c, `before {"foo":"bar"}`)
 		for _, name := range []string{"emit", "return"} {
-			c.wantAck(`{"error":{"message":"internal error"}}`, "/encode", name)
+			wantAck(t, `{"error":{"message":"internal error"}}`, c, name)
 			if err := receive(t, errs); err == nil {
 				t.Errorf("%s: no error", name)
 			}
@@ -217,9 +216,9 @@ func TestErrorHandling(t *testing.T) {
 		for ns, who := range map[string]string{"/": "/", "/test": "/test", "/unused_namespace": "default"} {
 			c := a.connect(ns)
 			for _, event := range []string{"error testing", "panic testing"} {
-				c.emit(ns, event, "data")
+				c.Emit(event, "data")
 				wantNext(t, a.errors, fmt.Sprintf("%s %s %q", who, event, "data"))
-				c.wantAck(`"error of `+who+`"`, ns, event, 1)
+				wantAck(t, `"error of `+who+`"`, c, event, 1)
 				wantNext(t, a.errors, fmt.Sprintf("%s %s 1", who, event))
 			}
 		}
@@ -230,14 +229,11 @@ func TestErrorHandling(t *testing.T) {
 func TestErrorHandlingOfClasses(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
 		core.Listen(a.Of("/broken"), broken{})
-		c := a.open("", nil)
-		if _, refused := c.connect("/broken", nil); refused != nil {
-			t.Fatalf("%+v", refused)
-		}
-		c.wantAck(`"error of default"`, "/broken", "fail", 1)
+		c := a.dial(siotest.Namespace("/broken"))
+		wantAck(t, `"error of default"`, c, "fail", 1)
 		wantNext(t, a.errors, "default fail 1")
 		a.Of("/refusing").OnConnect(func(*core.Context) error { return errors.New("secret") })
-		if _, refused := c.connect("/refusing", nil); refused == nil || refused.Message != "internal error" {
+		if refused := c.RefusedOf("/refusing"); refused.Message != "internal error" {
 			t.Errorf("%+v", refused)
 		}
 	})

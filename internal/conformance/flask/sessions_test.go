@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/sessions"
 	"github.com/siokit/siokit/core"
 	siosessions "github.com/siokit/siokit/sessions"
+	"github.com/siokit/siokit/siotest"
 )
 
 // sessionApp is an app whose route /set puts ?foo=... into the HTTP session, and whose event "session"
@@ -39,48 +40,21 @@ func sessionApp(t *testing.T, transport string, store sessions.Store, mode siose
 	return a
 }
 
-// visit requests a page with a session cookie and returns the cookie that it set, if it did.
-func (a *app) visit(path string, cookie *http.Cookie) (body string, set *http.Cookie) {
-	a.t.Helper()
-	c := &client{t: a.t, http: a.http.Client(), url: a.http.URL + path}
-	r, err := http.NewRequest(http.MethodGet, c.url, nil)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	if cookie != nil {
-		r.AddCookie(cookie)
-	}
-	resp, err := c.http.Do(r)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b := make([]byte, 100)
-	n, _ := resp.Body.Read(b)
-	if cookies := resp.Cookies(); len(cookies) > 0 {
-		set = cookies[0]
-	}
-	return string(b[:n]), set
-}
-
 // 21. test_managed_session: what a handler writes stays with the connection, in all its namespaces.
 func TestManagedSession(t *testing.T) {
-	for _, transport := range []string{"polling", "websocket"} {
-		t.Run(transport, func(t *testing.T) {
-			a := sessionApp(t, transport, sessions.NewCookieStore([]byte("0123456789abcdef0123456789abcdef")), siosessions.Fork)
-			_, cookie := a.visit("/set?foo=bar", nil)
-			c := a.open("", http.Header{"Cookie": {cookie.Name + "=" + cookie.Value}})
-			c.connect("/", foobar)
-			c.wantAck(`"bar"`, "/", "session", "added")
-			c.wantAck(`"added"`, "/", "session", "changed")
-			c.connect("/test", nil)
-			c.wantAck(`"changed"`, "/test", "session", "elsewhere")
-			c.wantAck(`"elsewhere"`, "/", "session", "")
-			if foo, _ := a.visit("/get", cookie); foo != "bar" { // HTTP does not see it
-				t.Errorf("the page shows %q", foo)
-			}
-		})
-	}
+	eachTransport(t, func(t *testing.T, transport string) {
+		a := sessionApp(t, transport, sessions.NewCookieStore([]byte("0123456789abcdef0123456789abcdef")), siosessions.Fork)
+		jar := siotest.Jar()
+		a.web.Get(jar, "/set?foo=bar")
+		c := a.dial(siotest.Cookies(jar))
+		wantAck(t, `"bar"`, c, "session", "added")
+		wantAck(t, `"added"`, c, "session", "changed")
+		wantAck(t, `"changed"`, c.Of("/test"), "session", "elsewhere")
+		wantAck(t, `"elsewhere"`, c, "session", "")
+		if foo := a.web.Get(jar, "/get"); foo != "bar" { // HTTP does not see it
+			t.Errorf("the page shows %q", foo)
+		}
+	})
 }
 
 // 22. test_unmanaged_session: Flask loses, without a word, what a handler writes into a cookie session that
@@ -94,19 +68,17 @@ func TestUnmanagedSession(t *testing.T) {
 
 // A gap: with a store on the server HTTP and sockets share the session.
 func TestSessionWithAServerSideStore(t *testing.T) {
-	for _, transport := range []string{"polling", "websocket"} {
-		t.Run(transport, func(t *testing.T) {
-			store := sessions.NewFilesystemStore(t.TempDir(), []byte("0123456789abcdef0123456789abcdef"))
-			a := sessionApp(t, transport, store, siosessions.Shared)
-			_, cookie := a.visit("/set?foo=bar", nil)
-			c := a.open("", http.Header{"Cookie": {cookie.Name + "=" + cookie.Value}})
-			c.connect("/", foobar)
-			c.wantAck(`"bar"`, "/", "session", "by a socket")
-			if foo, _ := a.visit("/get", cookie); foo != "by a socket" {
-				t.Errorf("the page shows %q", foo)
-			}
-			a.visit("/set?foo=by+HTTP", cookie)
-			c.wantAck(`"by HTTP"`, "/", "session", "")
-		})
-	}
+	eachTransport(t, func(t *testing.T, transport string) {
+		store := sessions.NewFilesystemStore(t.TempDir(), []byte("0123456789abcdef0123456789abcdef"))
+		a := sessionApp(t, transport, store, siosessions.Shared)
+		jar := siotest.Jar()
+		a.web.Get(jar, "/set?foo=bar")
+		c := a.dial(siotest.Cookies(jar))
+		wantAck(t, `"bar"`, c, "session", "by a socket")
+		if foo := a.web.Get(jar, "/get"); foo != "by a socket" {
+			t.Errorf("the page shows %q", foo)
+		}
+		a.web.Get(jar, "/set?foo=by+HTTP")
+		wantAck(t, `"by HTTP"`, c, "session", "")
+	})
 }
