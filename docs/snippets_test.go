@@ -37,6 +37,7 @@ import (
 	_ "github.com/siokit/siokit/echosio"
 	_ "github.com/siokit/siokit/emitter"
 	_ "github.com/siokit/siokit/ginsio"
+	_ "github.com/siokit/siokit/siotest"
 	_ "github.com/siokit/siokit/wire/msgpack"
 )
 
@@ -45,6 +46,8 @@ var imports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "json": "encoding/json",
 	"log": "log", "os": "os", "rand": "crypto/rand", "signal": "os/signal", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "sync": "sync",
 	"syscall": "syscall", "time": "time", "tls": "crypto/tls", "x509": "crypto/x509",
+	"testing": "testing", "synctest": "testing/synctest", "url": "net/url", // of testing.md
+	"siotest": module + "/siotest", "membus": module + "/cluster/membus",
 	"binding": "github.com/gin-gonic/gin/binding",
 	"gin":     "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",
 	"echo": "github.com/labstack/echo/v4", "chi": "github.com/go-chi/chi/v5",
@@ -81,6 +84,8 @@ var prelude = map[string]string{
 	"User":     "type User struct { ID, Name string; Admin bool }",
 	"Say":      "type Say struct { Room, Text string }",
 	"Said":     "type Said struct { From, Text string }",
+	"newApp":   "func newApp() (http.Handler, *core.Server) { return nil, nil }",
+	"ann":      "var ann *siotest.Client",
 	"loadUser": "func loadUser(ctx context.Context, id string) (*User, error) { return nil, auth.ErrNoUser }",
 }
 
