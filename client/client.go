@@ -84,9 +84,11 @@ func Dial(ctx context.Context, address string, opts Options) (*Client, error) {
 	return c, nil
 }
 
-// Of returns a namespace, "/chat". It is joined by the next Connect, or by Socket.Connect.
+// Of returns a namespace, "/chat"; "" is the one of the client's address. It is joined by the next Connect, or by Socket.Connect.
 func (c *Client) Of(namespace string) *Socket {
-	if !strings.HasPrefix(namespace, "/") {
+	if namespace == "" {
+		namespace = c.namespace
+	} else if !strings.HasPrefix(namespace, "/") {
 		namespace = "/" + namespace
 	}
 	c.mu.Lock()
@@ -102,7 +104,7 @@ func (c *Client) Of(namespace string) *Socket {
 	return s
 }
 
-func (c *Client) target() Emitter { return Emitter{socket: c.Of(c.namespace)} }
+func (c *Client) target() Emitter { return Emitter{socket: c.Of("")} }
 
 // Emit sends an event to the namespace of the client's address; see Socket.Emit.
 func (c *Client) Emit(event string, args ...any) error { return c.target().Emit(event, args...) }
@@ -209,10 +211,15 @@ func (c *Client) Wait() error {
 }
 
 // Connected reports whether the namespace of the client's address is connected.
-func (c *Client) Connected() bool { return c.target().socket.Connected() }
+func (c *Client) Connected() bool { return c.ID() != "" }
 
 // ID returns the socket id in the namespace of the client's address; see Socket.ID.
-func (c *Client) ID() string { return c.target().socket.ID() }
+func (c *Client) ID() string {
+	if s := c.find(c.namespace); s != nil { // without Of: asking does not name a namespace
+		return s.ID()
+	}
+	return ""
+}
 
 // Transport returns "polling" or "websocket", and "" without a connection.
 func (c *Client) Transport() string {

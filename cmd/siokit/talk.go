@@ -62,7 +62,7 @@ func wait(ctx context.Context, c *client.Client) error {
 func watch(c *client.Client, o *options, p *printer, enough func()) {
 	var mu sync.Mutex
 	seen := 0 // guarded by mu
-	s := c.Of(namespaceOf(o.url))
+	s := c.Of("")
 	s.OnConnect(func(context.Context) { p.connected(s, c.Transport()) })
 	s.OnDisconnect(func(_ context.Context, reason client.Reason) { p.note("disconnect", string(reason)) })
 	c.OnReconnectError(func(_ context.Context, err error) { p.note("reconnect_error", err.Error()) })
@@ -77,16 +77,6 @@ func watch(c *client.Client, o *options, p *printer, enough func()) {
 			enough()
 		}
 	})
-}
-
-// namespaceOf is what the path of an address names.
-func namespaceOf(address string) string {
-	_, rest, _ := strings.Cut(address, "://")
-	rest, _, _ = strings.Cut(rest, "?")
-	if i := strings.IndexByte(rest, '/'); i >= 0 {
-		return rest[i:]
-	}
-	return "/"
 }
 
 // send emits an event, or asks with it and prints the answer.
