@@ -6,6 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak bench setup setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python setup-flask summary clean
 
+comma := ,
 RESULTS  := test-results
 FUZZTIME ?= 60s
 SOAKRUNS ?= 5
@@ -78,64 +79,33 @@ setup-node:
 	  npm ci --no-audit --no-fund && echo "$$wanted" >$(LOCK_STAMP); \
 	fi
 
+# debian installs packages (2) unless the check (1) finds what it needs; only root can.
+debian = @if $(1); then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing the Debian packages $(2)"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+	else \
+	  echo "missing: $(2). Install it (Debian: sudo apt-get install $(2))$(3)"; exit 1; \
+	fi
+
 setup-browser:
-	@if [ -n "$$CHROMIUM" ] || command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing the Debian package chromium"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
-	else \
-	  echo "Chromium is missing: install it (Debian: sudo apt-get install chromium), or set CHROMIUM to its path"; exit 1; \
-	fi
+	$(call debian,[ -n "$$CHROMIUM" ] || command -v chromium chromium-browser google-chrome >/dev/null,chromium,$(comma) or set CHROMIUM to its path)
 
-# The tests start redis-server themselves, each run one of its own, and touch none that is running.
+# The tests start all these servers themselves, each run its own on free ports, and touch none that is running.
 setup-redis:
-	@if command -v redis-server >/dev/null; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing the Debian package redis-server"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server >/dev/null; \
-	else \
-	  echo "redis-server is missing: install it (Debian: sudo apt-get install redis-server)"; exit 1; \
-	fi
+	$(call debian,command -v redis-server >/dev/null,redis-server)
 
-# Likewise, on ports of its own.
 setup-rabbitmq:
-	@if [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing the Debian package rabbitmq-server"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends rabbitmq-server >/dev/null; \
-	else \
-	  echo "rabbitmq-server is missing: install it (Debian: sudo apt-get install rabbitmq-server)"; exit 1; \
-	fi
+	$(call debian,[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || command -v rabbitmq-server >/dev/null,rabbitmq-server)
 
-# Likewise: the example of docs/deployment runs in it.
-setup-nginx:
-	@if command -v nginx >/dev/null; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing the Debian package nginx"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nginx >/dev/null; \
-	else \
-	  echo "nginx is missing: install it (Debian: sudo apt-get install nginx)"; exit 1; \
-	fi
+setup-nginx: # docs/deployment/nginx.conf runs in it
+	$(call debian,command -v nginx >/dev/null || [ -x /usr/sbin/nginx ],nginx)
 
-# An old python-socketio, as peer on the bus.
-setup-python:
-	@if /usr/bin/python3 -c 'import socketio, redis' 2>/dev/null; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing the Debian packages python3-socketio and python3-redis"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-socketio python3-redis >/dev/null; \
-	else \
-	  echo "python-socketio is missing: install it (Debian: sudo apt-get install python3-socketio python3-redis)"; exit 1; \
-	fi
+setup-python: # an old python-socketio, as peer on the bus
+	$(call debian,/usr/bin/python3 -c 'import socketio; import redis' 2>/dev/null,python3-socketio python3-redis)
 
-# The Go client is judged against Flask-SocketIO, as Debian has it.
-setup-flask:
-	@if /usr/bin/python3 -c 'import flask_socketio, eventlet' 2>/dev/null; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing the Debian packages python3-flask-socketio and python3-eventlet"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-flask-socketio python3-eventlet >/dev/null; \
-	else \
-	  echo "Flask-SocketIO is missing: install it (Debian: sudo apt-get install python3-flask-socketio python3-eventlet)"; exit 1; \
-	fi
+setup-flask: # the Go client is judged against Flask-SocketIO, as Debian has it
+	$(call debian,/usr/bin/python3 -c 'import flask_socketio; import eventlet' 2>/dev/null,python3-flask-socketio python3-eventlet)
 
 clean: ## remove what the targets above made
 	@rm -rf node_modules $(RESULTS)
