@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -98,9 +99,14 @@ func TestWriterWithoutDeadlines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
+	for _, timeout := range []time.Duration{0, time.Minute, time.Minute} {
 		rec := httptest.NewRecorder()
-		srv.ServeHTTP(plainWriter{rec}, httptest.NewRequest("GET", "/socket.io/?EIO=4&transport=polling", nil))
+		r := httptest.NewRequest("GET", "/socket.io/?EIO=4&transport=polling", nil)
+		r = r.WithContext(context.WithValue(r.Context(), http.ServerContextKey, &http.Server{WriteTimeout: timeout}))
+		srv.ServeHTTP(plainWriter{rec}, r)
+		if timeout == 0 && log.String() != "" {
+			t.Errorf("without a WriteTimeout: %s", log.String())
+		}
 		if rec.Code != 200 {
 			t.Fatal(rec.Code, rec.Body)
 		}

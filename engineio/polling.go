@@ -173,7 +173,7 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
 	for chunk := range slices.Chunk(payload, flushChunk) {
 		if err := rc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)); errors.Is(err, http.ErrNotSupported) {
-			c.srv.noDeadlines(w)
+			c.srv.noDeadlines(w, r)
 		}
 		if _, err := w.Write(chunk); err != nil {
 			return err
@@ -185,11 +185,15 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	return nil
 }
 
-// noDeadlines says once that polls live as long only as http.Server.WriteTimeout lets them.
-func (s *Server) noDeadlines(w http.ResponseWriter) {
+// noDeadlines says once that polls live only as long as http.Server.WriteTimeout lets them, if there is one.
+func (s *Server) noDeadlines(w http.ResponseWriter, r *http.Request) {
+	web, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok || web.WriteTimeout <= 0 {
+		return
+	}
 	s.deadlinesOnce.Do(func() {
-		s.cfg.Logger.Warn("engineio: middleware has put a ResponseWriter around polls that cannot move deadlines: http.Server.WriteTimeout cuts polls that are parked longer, "+
-			"and a client that does not read is not noticed. Give that writer an Unwrap method, or leave the middleware out of the socket route", "writer", fmt.Sprintf("%T", w))
+		s.cfg.Logger.Warn("engineio: middleware has put a ResponseWriter around polls that cannot move deadlines, so http.Server.WriteTimeout cuts polls that are parked longer. "+
+			"Give that writer an Unwrap method, leave the middleware out of the socket route, or set no WriteTimeout", "writer", fmt.Sprintf("%T", w), "WriteTimeout", web.WriteTimeout)
 	})
 }
 
