@@ -66,25 +66,35 @@ func scripts(t *testing.T, names ...string) (files []string) {
 	return files
 }
 
+// whole is the suite for one server, as far as two behind nginx can pass it, and the servers that it needs.
+var (
+	whole        = []string{"connect", "disconnect", "events", "namespaces", "operators", "parsers", "rooms", "upgrade"}
+	wholeServers = []string{"main", "ping", "msgpack", "objects"}
+)
+
 // The suite for one server, against two behind nginx. What is left out needs one server: options reads answers
 // without keeping cookies, as do the clients of generations and old; recovery is a matter of one process; and
 // restart is below.
 func TestJavaScriptClientThroughNginx(t *testing.T) {
 	exampletest.NeedNode(t)
-	f := newFleet(t, brokers["redis"](t), []string{"main", "ping", "msgpack", "objects"})
-	exampletest.NodeFiles(t, "nginx", scripts(t, "connect", "disconnect", "events", "namespaces", "operators", "parsers", "rooms", "upgrade"), f.env...)
+	f := newFleet(t, brokers["redis"](t), wholeServers)
+	exampletest.NodeFiles(t, "nginx", scripts(t, whole...), f.env...)
 }
 
-// On every broker: rooms and broadcasts between the servers, and what becomes of them while one of the two is
-// restarted, in order and by force.
+// On every broker: rooms and broadcasts between the servers, with SIOKIT_SOAK the whole suite, and what becomes of
+// them while one of the two is restarted, in order and by force.
 func TestJavaScriptClientOnEachBroker(t *testing.T) {
 	exampletest.NeedNode(t)
 	for name, start := range brokers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they wait more than they work
-			f := newFleet(t, start(t), []string{"main"})
+			files, servers := []string{"rooms"}, []string{"main"}
+			if os.Getenv("SIOKIT_SOAK") != "" {
+				files, servers = whole, wholeServers
+			}
+			f := newFleet(t, start(t), servers)
 			if name != "redis" { // which has its part above
-				exampletest.NodeFiles(t, "nginx-"+name, scripts(t, "rooms"), f.env...)
+				exampletest.NodeFiles(t, "nginx-"+name, scripts(t, files...), f.env...)
 			}
 			restarts := restarts[name]
 			if os.Getenv("SIOKIT_SOAK") != "" {
