@@ -71,7 +71,7 @@
 // of Server.Go must not call Shutdown, nor a handler wait for it.
 package core
 
-// Lock order: Namespace.mu -> Socket.mu -> the locks of engineio. None is held while user code runs
+// Lock order: recovery.mu -> Namespace.mu -> Socket.mu -> the locks of engineio. None is held while user code runs
 // or bytes are written. client.mu comes before the locks of engineio and is never held together
 // with Namespace.mu or Socket.mu; while Server.mu or the lock of registrations, of
 // background tasks or of the client's files is held no other is taken.
