@@ -71,7 +71,6 @@ func (c *Conn) runProbe(sock *socket) {
 	attached := c.attach(sock)
 	c.recv.Unlock()
 	if attached {
-		c.srv.stats.upgrades.Add(1)
 		sock.read()
 	}
 }

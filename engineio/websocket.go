@@ -147,6 +147,9 @@ func (c *Conn) attach(s *socket) bool {
 		_ = s.nc.Close()
 		return false
 	}
+	if c.probing {
+		c.srv.stats.upgrades.Add(1) // before the client can see that it has moved
+	}
 	c.ws, c.probe, c.probing, c.noops = s, nil, false, false
 	c.wakePollLocked()
 	if s.response != nil {

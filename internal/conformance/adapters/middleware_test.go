@@ -12,8 +12,8 @@ import (
 
 // deadline is that of timeout middleware, and parked how long a poll must wait behind it, in milliseconds.
 const (
-	deadline = 500 * time.Millisecond
-	parked   = 1100
+	deadline = 2 * time.Second // a quarter of it is what a busy machine may lose
+	parked   = 4500
 )
 
 // A cell is the server behind something that applications commonly have.
