@@ -176,13 +176,20 @@ func serve(address string, cfg core.Config) (*site, error) {
 		sockets: sockets,
 		http:    &http.Server{Handler: routes, ReadHeaderTimeout: shutdownPatience},
 	}
+	served := make(chan struct{})
 	s.stop = sync.OnceValue(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
 		defer cancel()
-		// No new connections first, so that clients which come back at once meet a closed port.
+		// No new connections first, so that clients which come back at once meet a closed port. Serve
+		// has to notice before http.Close, which closes every listener that is still served, and says
+		// that this one was closed.
 		err := listener.Close()
+		<-served
 		return errors.Join(err, s.sockets.Shutdown(ctx), s.http.Close())
 	})
-	go func() { _ = s.http.Serve(listener) }() // ends with stop
+	go func() {
+		defer close(served)
+		_ = s.http.Serve(listener)
+	}()
 	return s, nil
 }
