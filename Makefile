@@ -24,9 +24,10 @@ test: setup check ## everything: formatting, vet, staticcheck, Go tests with -ra
 
 # The closing lines of each runner, so that the counts are the last thing to read.
 summary:
-	@for report in $(RESULTS)/node-*.txt; do \
+	@for report in $(RESULTS)/node-*.txt $(RESULTS)/python-*.txt; do \
 	  [ -e "$$report" ] || continue; \
-	  echo; echo "== $$report"; grep -E '^(ℹ (tests|pass|fail|cancelled|skipped|todo|duration_ms)|[0-9]+ upgrades in) ?' "$$report"; \
+	  echo; echo "== $$report"; \
+	  grep -E '^(ℹ (tests|pass|fail|cancelled|skipped|todo|duration_ms)|[0-9]+ upgrades in|Ran [0-9]+ tests|OK|FAILED) ?' "$$report"; \
 	done; true
 	@echo; echo "== go test -race ./..."; grep -E '^(ok|FAIL|panic:|\?) ?' $(RESULTS)/go.txt; \
 	  echo "$$(grep -c '^ok' $(RESULTS)/go.txt) packages ok, $$(grep -cE '^FAIL\s+\S' $(RESULTS)/go.txt) failed"
@@ -101,8 +102,8 @@ setup-rabbitmq:
 setup-nginx: # docs/deployment/nginx.conf runs in it
 	$(call debian,command -v nginx >/dev/null || [ -x /usr/sbin/nginx ],nginx)
 
-setup-python: # an old python-socketio, as peer on the bus
-	$(call debian,/usr/bin/python3 -c 'import socketio; import redis' 2>/dev/null,python3-socketio python3-redis)
+setup-python: # python-socketio, as peer on the bus and as client
+	$(call debian,/usr/bin/python3 -c 'import socketio$(comma) redis$(comma) requests$(comma) websocket$(comma) aiohttp' 2>/dev/null,python3-socketio python3-redis python3-requests python3-websocket python3-aiohttp)
 
 setup-flask: # the Go client is judged against Flask-SocketIO, as Debian has it
 	$(call debian,/usr/bin/python3 -c 'import flask_socketio; import eventlet' 2>/dev/null,python3-flask-socketio python3-eventlet)

@@ -20,6 +20,7 @@ type Conn struct {
 	heartbeat heartbeat
 	closing   Timer    // cuts a connection that does not fetch the rest in time
 	dialect   *dialect // how the client departs from Engine.IO 4; nil for most
+	python    bool     // the client is python-engineio's
 
 	recv      sync.Mutex  // held while Receiver.Receive runs, so that POSTs and frames never overlap
 	receiving atomic.Bool // Receive is running
@@ -46,7 +47,7 @@ const (
 )
 
 func newConn(s *Server, r *http.Request, q query, id string) *Conn {
-	c := &Conn{srv: s, id: id, dialect: q.dialect()}
+	c := &Conn{srv: s, id: id, dialect: q.dialect(), python: fromPython(r)}
 	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(r.Context()))
 	c.heartbeat = heartbeat{conn: c, timer: Timer{f: nil}, waiting: q.revision3}
 	c.heartbeat.timer.f = c.heartbeat.fire

@@ -1,6 +1,9 @@
 package engineio
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 var (
 	// ErrClosed is returned when the connection has ended.
@@ -50,6 +53,21 @@ func (o *outbox) prependLocked(m *Message) {
 func (o *outbox) takeLocked() []*Message {
 	batch := o.queue
 	o.queue, o.spare = o.spare[:0], nil
+	return batch
+}
+
+// takeAtMostLocked takes messages of no more packets than most, but one message at least.
+func (o *outbox) takeAtMostLocked(most int) []*Message {
+	n, packets := 0, 0
+	for n < len(o.queue) && (n == 0 || packets+o.queue[n].packets() <= most) {
+		packets += o.queue[n].packets()
+		n++
+	}
+	if n == len(o.queue) {
+		return o.takeLocked()
+	}
+	batch := slices.Clone(o.queue[:n])
+	o.queue = slices.Delete(o.queue, 0, n)
 	return batch
 }
 

@@ -55,12 +55,17 @@ func (c *Conn) servePoll(w http.ResponseWriter, r *http.Request) {
 	}
 	var batch []*Message
 	if c.ws == nil { // else what is queued is the WebSocket's
-		batch = c.outbox.takeLocked()
+		batch = c.takeBodyLocked()
 	}
 	upgraded := c.ws != nil
 	last := c.state != stateOpen && !upgraded && len(batch) == 0
 	c.mu.Unlock()
 
+	if last && c.python {
+		c.sayClosed(w)
+		c.cut()
+		return
+	}
 	packets, compressible := 0, true
 	for _, m := range batch {
 		compressible = compressible && !m.plain
