@@ -29,6 +29,7 @@ type handler struct {
 type handlers struct {
 	events         map[string]*handler
 	any            []func(ctx context.Context, event string, args Args)
+	arrival        []func(event string, args Args)
 	unhandled      func(ctx context.Context, event string, args Args) (any, error)
 	onConnect      []func(ctx context.Context)
 	onConnectError []func(ctx context.Context, err error)
@@ -125,6 +126,14 @@ func (s *Socket) change(f func(h *handlers)) {
 // OnAny adds an observer: it sees every event in order, before its handler and also when there is none.
 func (s *Socket) OnAny(f func(ctx context.Context, event string, args Args)) {
 	s.change(func(h *handlers) { h.any = append(slices.Clip(h.any), f) })
+}
+
+// OnArrival adds an observer that sees every event as it is read, before it is queued for its handler. Events
+// and acks come in one order there: when Call returns, the observer has seen all that the server sent before the
+// ack. It runs on the reader of the connection, which reads nothing more until it returns: it must not wait.
+// OnAny is right for everything else.
+func (s *Socket) OnArrival(f func(event string, args Args)) {
+	s.change(func(h *handlers) { h.arrival = append(slices.Clip(h.arrival), f) })
 }
 
 // OnUnhandled sets the handler of all events that have none. Its answer becomes the ack's argument: nil for

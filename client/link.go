@@ -12,7 +12,7 @@ import (
 )
 
 // A link is one connection of a run. It is the engineio.Receiver of its connection: Receive runs on the
-// transport's reader and runs no user code but Options.Parser.
+// transport's reader and runs no user code but Options.Parser and the observers of OnArrival.
 type link struct {
 	run     *run
 	conn    *engineio.ClientConn
@@ -260,20 +260,25 @@ func (s *Socket) takeEvent(l *link, p sio.Packet) error {
 		c.mu.Unlock()
 		return nil
 	}
+	arrival, ctx := s.handlers.arrival, s.ctx
 	if n := len(raw); n > 0 && !p.HasID && s.pid != "" && isString(raw[n-1]) {
 		t.offsets = true
 		_ = json.Unmarshal(raw[n-1], &s.offset)
 	}
-	if s.state == connecting { // Node's server sends what was missed before its CONNECT
-		defer c.mu.Unlock()
-		if len(s.early) == maxEarly {
-			return fmt.Errorf("client: the server sent more than %d events for %q before its CONNECT", maxEarly, s.name)
-		}
+	early := s.state == connecting // Node's server sends what was missed before its CONNECT
+	if early && len(s.early) == maxEarly {
+		c.mu.Unlock()
+		return fmt.Errorf("client: the server sent more than %d events for %q before its CONNECT", maxEarly, s.name)
+	} else if early {
 		s.early = append(s.early, t)
-		return nil
 	}
 	c.mu.Unlock()
-	s.enqueue(t)
+	for _, f := range arrival {
+		s.guard(ctx, name, func() error { f(name, undecoded(t.args)); return nil })
+	}
+	if !early {
+		s.enqueue(t)
+	}
 	return nil
 }
 

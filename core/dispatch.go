@@ -143,6 +143,9 @@ func (s *Socket) takeTurn(t task) {
 	observed := len(r.here.onAny)+len(r.everywhere.onAny) > 0
 	if r.handler == nil {
 		s.ns.log.Debug("core: event without a handler", "event", clip(t.event), "socket", s.id)
+		if len(r.everywhere.onAnyError) > 0 {
+			s.ns.observeError(&Context{Socket: s, event: t.event, args: arguments.Undecoded(t.args)}, ErrNoHandler)
+		}
 		if !observed {
 			return
 		}

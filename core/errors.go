@@ -17,6 +17,8 @@ var (
 	ErrNotConnected = errors.New("core: the client is not connected yet; Call works after OnConnect has returned, and EmitFunc before that too")
 	// ErrNoSocket is returned by Call when its context does not come from a handler.
 	ErrNoSocket = errors.New("core: this context does not come from a socket handler")
+	// ErrNoHandler is what Everywhere.OnAnyError gets for an event that nothing handles. Nobody else is told.
+	ErrNoHandler = errors.New("core: no handler for this event: register one with On or OnCall, or OnUnhandled")
 )
 
 // A ConnectError refuses a connection when middleware or OnConnect returns it: the client gets

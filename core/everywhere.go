@@ -41,6 +41,12 @@ func (e Everywhere) OnError(f func(c *Context, err error)) {
 	e.set.failing(f)
 }
 
+// OnAnyError adds an observer of what OnError gets, in every namespace, before the hooks of OnError and whether
+// or not there are any: it takes nothing from them or from the log, so it suits error trackers and tests. It
+// also gets ErrNoHandler, for events that nothing handles; c.Event says which. It runs before the client is
+// answered.
+func (e Everywhere) OnAnyError(f func(c *Context, err error)) { e.set.observeErrors(f) }
+
 // MapError adds a function for the errors that the namespace's own MapError functions leave as they
 // are. See Namespace.MapError.
 func (e Everywhere) MapError(f func(c *Context, err error) error) { e.set.mapError(f) }

@@ -31,6 +31,7 @@ type registered struct {
 	onConnect    []func(*Context) error
 	onDisconnect []func(*Context, Reason)
 	onError      []func(*Context, error)
+	onAnyError   []func(*Context, error) // only Everywhere
 	onEmit       []func(string, []any, Broadcast)
 	mapError     []func(*Context, error) error
 
@@ -106,4 +107,9 @@ func (hs *handlerSet) disconnecting(f func(*Context, Reason)) {
 func (hs *handlerSet) failing(f func(*Context, error)) {
 	hs.refuseNil(f == nil, "OnError")
 	hs.change(func(r *registered) { r.onError = append(r.onError, f) })
+}
+
+func (hs *handlerSet) observeErrors(f func(*Context, error)) {
+	hs.refuseNil(f == nil, "OnAnyError")
+	hs.change(func(r *registered) { r.onAnyError = append(r.onAnyError, f) })
 }

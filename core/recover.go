@@ -44,6 +44,7 @@ func (ns *Namespace) reportShown(c *Context, err, shown error) {
 		ns.srv.panics.Add(1)
 		ns.log.Error("core: a handler panicked", "event", clip(c.event), "socket", c.id, "panic", p.Value, "stack", string(p.Stack))
 	}
+	ns.observeError(c, err)
 	for _, hook := range hooks {
 		if failed := protect(func() error { hook(c, err); return nil }); failed != nil {
 			ns.log.Error("core: an error hook panicked", "event", clip(c.event), "socket", c.id, "error", failed)
@@ -58,6 +59,16 @@ func (ns *Namespace) reportShown(c *Context, err, shown error) {
 		level = ns.log.Debug // it was made for the client; nothing is wrong here
 	}
 	level("core: a handler failed", "event", clip(c.event), "socket", c.id, "error", err)
+}
+
+// observeError tells those that see the errors of every namespace.
+func (ns *Namespace) observeError(c *Context, err error) {
+	for _, f := range ns.srv.everywhere.load().onAnyError {
+		if failed := protect(func() error { f(c, err); return nil }); failed != nil {
+			ns.srv.panics.Add(1)
+			ns.log.Error("core: an observer of errors panicked", "event", clip(c.event), "socket", c.id, "error", failed)
+		}
+	}
 }
 
 // clip shortens text that came from a client before it reaches a log.
