@@ -1,6 +1,7 @@
 package siotest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,8 +17,10 @@ import (
 type Client struct {
 	*client.Client
 	*inbox
-	t     testing.TB
-	wires *wires
+	t       testing.TB
+	wires   *wires
+	server  *Server
+	dialing dialing
 
 	mu      sync.Mutex
 	sockets map[string]*Socket // by namespace; guarded by mu
@@ -35,7 +38,7 @@ func (s *Server) Dial(opts ...Option) *Client {
 	s.t.Helper()
 	c, err := s.dial(opts)
 	if err != nil {
-		s.t.Fatalf("siotest: %v", err)
+		s.t.Fatalf("siotest: %v%s", err, s.failures.story())
 	}
 	return c
 }
@@ -48,14 +51,14 @@ func (s *Server) Refused(opts ...Option) *client.ConnectError {
 	if err == nil {
 		s.t.Fatalf("siotest: the client was accepted, with id %s; it should have been refused", c.ID())
 	}
-	return refusal(s.t, err)
+	return refusal(s, err)
 }
 
-func refusal(t testing.TB, err error) *client.ConnectError {
-	t.Helper()
+func refusal(s *Server, err error) *client.ConnectError {
+	s.t.Helper()
 	refused, ok := errors.AsType[*client.ConnectError](err)
 	if !ok {
-		t.Fatalf("siotest: the client was not refused by its namespace: %v", err)
+		s.t.Fatalf("siotest: the client was not refused by its namespace: %v%s", err, s.failures.story())
 	}
 	return refused
 }
@@ -71,13 +74,15 @@ func (s *Server) DialError(opts ...Option) error {
 }
 
 func (s *Server) dial(opts []Option) (*Client, error) {
-	d := dialing{namespace: "/"}
+	d := dialing{namespace: "/", limits: s.limits()}
 	d.opts.Transports = []string{"websocket"}
 	d.opts.Logger = slog.New(slog.DiscardHandler)
-	d.opts.Timeout = patience
 	for _, o := range opts {
 		o(&d)
 	}
+	patience := d.limits.within(d.limits.patience)
+	d.opts.Timeout = cmp.Or(d.opts.Timeout, patience)
+	d.opts.OnError = s.failures.watchClient(d.opts.OnError)
 	d.opts.DisableReconnection = !d.reconnect
 	if !strings.HasPrefix(d.namespace, "/") {
 		d.namespace = "/" + d.namespace
@@ -90,7 +95,7 @@ func (s *Server) dial(opts []Option) (*Client, error) {
 		return nil, err
 	}
 	own := inner.Of(d.namespace)
-	c := &Client{Client: inner, inbox: newInbox(s.t, own), t: s.t, wires: w}
+	c := &Client{Client: inner, inbox: newInbox(s, d, own), t: s.t, wires: w, server: s, dialing: d}
 	c.sockets = map[string]*Socket{d.namespace: {own, c.inbox}}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -106,14 +111,14 @@ func (s *Server) dial(opts []Option) (*Client, error) {
 	return c, nil
 }
 
-// Of joins a further namespace on the client's connection, or joins one again, and waits until it is accepted;
-// the test fails otherwise. It is the same Socket each time. To join with an auth payload of its own, call
+// Of joins a further namespace on the client's connection, or joins one again that the client has left, on a new
+// connection if need be, and waits until it is accepted; the test fails otherwise. It is the same Socket each time. To join with an auth payload of its own, call
 // c.Client.Of(namespace).SetAuth before.
 func (c *Client) Of(namespace string) *Socket {
 	c.t.Helper()
 	s, err := c.join(namespace)
 	if err != nil {
-		c.t.Fatalf("siotest: namespace %s: %v", namespace, err)
+		c.t.Fatalf("siotest: namespace %s: %v%s", namespace, err, c.server.failures.story())
 	}
 	return s
 }
@@ -126,7 +131,7 @@ func (c *Client) RefusedOf(namespace string) *client.ConnectError {
 	if err == nil {
 		c.t.Fatalf("siotest: the client was accepted in %s, with id %s; it should have been refused", namespace, s.ID())
 	}
-	return refusal(c.t, err)
+	return refusal(c.server, err)
 }
 
 func (c *Client) join(namespace string) (*Socket, error) {
@@ -134,7 +139,7 @@ func (c *Client) join(namespace string) (*Socket, error) {
 	c.mu.Lock()
 	s, ok := c.sockets[inner.Namespace()]
 	if !ok {
-		s = &Socket{inner, newInbox(c.t, inner)}
+		s = &Socket{inner, newInbox(c.server, c.dialing, inner)}
 		c.sockets[inner.Namespace()] = s
 	}
 	c.mu.Unlock()
@@ -144,10 +149,22 @@ func (c *Client) join(namespace string) (*Socket, error) {
 	if ok {
 		s.expectJoin()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), s.patience())
 	defer cancel()
-	return s, inner.Connect(ctx)
+	err := inner.Connect(ctx)
+	if err == client.ErrNotConnected { // the client has ended: its connection too
+		err = c.Client.Connect(ctx)
+	}
+	return s, err
 }
+
+// Connected reports whether the client is in the namespace that it was dialled with, right now. In a bubble it
+// first waits until nothing is on its way any more.
+func (c *Client) Connected() bool { settle(); return c.Client.Connected() }
+
+// Connected reports whether the client is in the namespace, right now. In a bubble it first waits until nothing
+// is on its way any more.
+func (s *Socket) Connected() bool { settle(); return s.Socket.Connected() }
 
 // Emit sends an event; the test fails if it cannot be sent.
 func (c *Client) Emit(event string, args ...any) { c.t.Helper(); emit(c.t, c.Client, event, args) }
@@ -163,11 +180,12 @@ func emit(t testing.TB, by interface{ Emit(string, ...any) error }, event string
 }
 
 // Call emits an event and waits for its ack. The test fails without one, and when it is an error or does not
-// fit Out. For a context or a timeout of your own see client.Call.
+// fit Out. For a context or a timeout of your own see client.Call. When it returns, Received has every event that
+// the server sent before the ack, in all namespaces of the client.
 func Call[Out any](to Receiver, event string, args ...any) Out {
 	t := to.received().t
 	t.Helper()
-	out, err := call[Out](to, event, args)
+	out, err := ask[Out](to, event, args)
 	if err != nil {
 		t.Fatalf("siotest: the ack of %q: %v%s", event, err, to.received().story())
 	}
@@ -179,7 +197,7 @@ func Call[Out any](to Receiver, event string, args ...any) Out {
 func CallError(to Receiver, event string, args ...any) *client.Error {
 	t := to.received().t
 	t.Helper()
-	out, err := call[any](to, event, args)
+	out, err := ask[any](to, event, args)
 	refused, ok := errors.AsType[*client.Error](err)
 	switch {
 	case err == nil:
@@ -190,8 +208,15 @@ func CallError(to Receiver, event string, args ...any) *client.Error {
 	return refused
 }
 
-func call[Out any](to Receiver, event string, args []any) (Out, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func ask[Out any](to Receiver, event string, args []any) (out Out, err error) {
+	in := to.received()
+	ctx, cancel := context.WithTimeout(context.Background(), in.patience())
 	defer cancel()
-	return client.Call[Out](ctx, to, event, args...)
+	asking, done := in.failures.asking(ctx, to.ID(), event)
+	defer done()
+	out, err = client.Call[Out](asking, to, event, args...)
+	if failed := context.Cause(asking); failed != nil && ctx.Err() == nil {
+		err = failed // not that the wait was ended
+	}
+	return out, err
 }

@@ -45,6 +45,9 @@ func (e Event) String() string {
 type inbox struct {
 	t         testing.TB
 	namespace string
+	returns   bool // the client is Reconnecting
+	limits    limits
+	failures  *failures
 
 	mu      sync.Mutex    // guards all below
 	changed chan struct{} // closed and replaced at each change
@@ -60,9 +63,9 @@ type inbox struct {
 // remembered is how many events texts show.
 const remembered = 20
 
-func newInbox(t testing.TB, s *client.Socket) *inbox {
-	in := &inbox{t: t, namespace: s.Namespace(), changed: make(chan struct{}), known: 1}
-	s.OnAny(func(_ context.Context, event string, args client.Args) {
+func newInbox(by *Server, d dialing, s *client.Socket) *inbox {
+	in := &inbox{t: by.t, namespace: s.Namespace(), returns: d.reconnect, limits: d.limits, failures: by.failures, changed: make(chan struct{}), known: 1}
+	s.OnArrival(func(event string, args client.Args) { // before an ack that comes after it
 		in.change(func() { in.events = append(in.events, Event{event, args}) })
 	})
 	s.OnDisconnect(func(_ context.Context, reason client.Reason) {
@@ -76,6 +79,11 @@ func newInbox(t testing.TB, s *client.Socket) *inbox {
 func (in *inbox) expectJoin() { in.change(func() { in.known++ }) }
 
 func (in *inbox) received() *inbox { return in }
+
+func (in *inbox) patience() time.Duration { return in.limits.within(in.limits.patience) }
+
+// gone reports that no event can come any more.
+func (in *inbox) goneLocked() bool { return !in.returns && !in.joined && in.reason != "" }
 
 func (in *inbox) change(f func()) {
 	in.mu.Lock()
@@ -140,18 +148,22 @@ func (in *inbox) story() string {
 	if !in.joined && in.reason != "" {
 		fmt.Fprintf(&b, "\nand the client was disconnected: %s", in.reason)
 	}
+	b.WriteString(in.failures.story())
 	return b.String()
 }
 
 // Next waits for the next event of that name and decodes its arguments into T, by the rules of client.On: one
 // argument, or client.None, client.Args2 to Args4, client.Args. Events of other names are left for later. The
-// test fails if it does not come within 10 s, or does not fit.
+// test fails if it does not come within Server.Patience, at once if the client has left, and if it does not fit.
 func Next[T any](from Receiver, event string) T {
 	in := from.received()
 	in.t.Helper()
 	var got Event
-	if !in.await(patience, func() (ok bool) { got, ok = in.takeLocked(event); return ok }) {
-		in.t.Fatalf("siotest: no event %q in %s within %s%s", event, in.namespace, patience, in.story())
+	var ok bool
+	within := in.patience()
+	in.await(within, func() bool { got, ok = in.takeLocked(event); return ok || in.goneLocked() })
+	if !ok {
+		in.t.Fatalf("siotest: no event %q in %s within %s%s", event, in.namespace, within, in.story())
 	}
 	var out T
 	packet := arguments.Packet(got.Args)
@@ -170,25 +182,25 @@ func Next[T any](from Receiver, event string) T {
 	return out
 }
 
-// quiet is how long ExpectNone waits: what is on its way arrives in that time.
-const quiet = 50 * time.Millisecond
-
-// ExpectNone fails the test if an event of that name has arrived, or does so soon: it waits 50 ms, which in a
-// bubble of testing/synctest take no time. Better than waiting is an event that must come later: when Next
+// ExpectNone fails the test if an event of that name has arrived, or does so soon: it waits for Server.Quiet,
+// 50 ms, which in a bubble of testing/synctest take no time. Better than waiting is an event that must come later: when Next
 // has returned that one, everything before it is there.
 func ExpectNone(from Receiver, event string) {
 	in := from.received()
 	in.t.Helper()
 	var got Event
-	if in.await(quiet, func() (ok bool) { got, ok = in.takeLocked(event); return ok }) {
+	if in.await(in.limits.quiet, func() (ok bool) { got, ok = in.takeLocked(event); return ok }) {
 		in.t.Fatalf("siotest: unexpected event in %s: %s%s", in.namespace, got, in.story())
 	}
 }
 
-// Received returns all events that have arrived and were not taken, and forgets them. It does not wait: what
-// the server sent before an event that Next has returned is there, what it sent before an ack may not be yet.
-// In a bubble synctest.Wait, called before, waits for all.
+// Received returns all events that have arrived and were not taken, and forgets them.
+//
+// In a bubble it first waits until nothing is on its way any more: everything is there that was caused before.
+// Elsewhere it does not wait. What the server sent to the client before an ack that Call has returned, or before an
+// event that Next has, is there; for anything else wait with one of these.
 func (in *inbox) Received() []Event {
+	settle()
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	events := in.events
@@ -198,32 +210,34 @@ func (in *inbox) Received() []Event {
 }
 
 // Disconnected waits until the client has left the namespace, and returns why. A client that has come back since
-// is told of once. The test fails if it stays for 10 s. Whether it is connected right now says Connected.
+// is told of once. The test fails if it stays for longer than Server.Patience. Whether it is connected right now says Connected.
 func (in *inbox) Disconnected() client.Reason {
 	in.t.Helper()
 	var reason client.Reason
-	if !in.await(patience, func() bool {
+	within := in.patience()
+	if !in.await(within, func() bool {
 		reason = in.reason
 		ok := in.news || !in.joined && in.reason != ""
 		in.news = in.news && !ok
 		return ok
 	}) {
-		in.t.Fatalf("siotest: still connected to %s after %s%s", in.namespace, patience, in.story())
+		in.t.Fatalf("siotest: still connected to %s after %s%s", in.namespace, within, in.story())
 	}
 	return reason
 }
 
 // Reconnected waits until a client that is Reconnecting has joined the namespace once more than when it was last
-// called. The test fails if that takes more than 30 s: attempts are some seconds apart.
+// called. The test fails if that takes more than three times Server.Patience: attempts are some seconds apart.
 func (in *inbox) Reconnected() {
 	in.t.Helper()
-	if !in.await(3*patience, func() bool {
+	within := in.limits.within(3 * in.limits.patience)
+	if !in.await(within, func() bool {
 		ok := in.joined && in.joins > in.known
 		if ok {
 			in.known = in.joins
 		}
 		return ok
 	}) {
-		in.t.Fatalf("siotest: not joined %s again within %s%s", in.namespace, 3*patience, in.story())
+		in.t.Fatalf("siotest: not joined %s again within %s%s", in.namespace, within, in.story())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/siokit/siokit/client"
 )
@@ -17,9 +18,11 @@ type dialing struct {
 	query     url.Values
 	namespace string
 	reconnect bool
+	limits    limits
 }
 
-// Cookies connects as the person with that jar. Default: nobody's.
+// Cookies connects as the person with that jar, the one that has logged in. Default: nobody's. Cookies from
+// elsewhere go into a Jar first.
 func Cookies(jar http.CookieJar) Option { return func(d *dialing) { d.jar = jar } }
 
 // Auth sends an auth payload, a struct or a map, with each CONNECT. Default none.
@@ -61,6 +64,12 @@ func Transports(names ...string) Option { return func(d *dialing) { d.opts.Trans
 // Reconnecting makes the client come back by itself when its connection ends. Default: it stays away, so
 // that a test sees why.
 func Reconnecting() Option { return func(d *dialing) { d.reconnect = true } }
+
+// Patience is Server.Patience for one client.
+func Patience(d time.Duration) Option { return func(o *dialing) { o.limits.patience = d } }
+
+// Quiet is Server.Quiet for one client.
+func Quiet(d time.Duration) Option { return func(o *dialing) { o.limits.quiet = d } }
 
 // Configure changes what none of the other options does, such as the parser or the waits between attempts
 // to reconnect. HTTP and DisableReconnection are this package's own: see Cookies and Reconnecting.

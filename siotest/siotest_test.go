@@ -1,6 +1,7 @@
 package siotest_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -180,7 +181,12 @@ type recorder struct {
 	testing.TB
 	cleanups []func()
 	failed   []string
+	deadline time.Time
+	output   bytes.Buffer
 }
+
+func (r *recorder) Deadline() (time.Time, bool) { return r.deadline, !r.deadline.IsZero() }
+func (r *recorder) Output() io.Writer           { return &r.output }
 
 func (r *recorder) Helper()             {}
 func (r *recorder) Cleanup(f func())    { r.cleanups = append(r.cleanups, f) }
@@ -232,9 +238,9 @@ func TestFailures(t *testing.T) {
 			_ = srv.Emit("n", 1)
 			siotest.ExpectNone(c, "n")
 		}, []string{"unexpected event in /: n 1"}},
-		"no ack": {func(ts *siotest.Server, srv *core.Server) {
+		"no handler": {func(ts *siotest.Server, srv *core.Server) {
 			siotest.Call[int](ts.Dial(), "unknown")
-		}, []string{`the ack of "unknown"`, "in time"}},
+		}, []string{`the ack of "unknown": core: no handler`, `"unknown" in / has no handler`}},
 		"refused": {func(ts *siotest.Server, srv *core.Server) {
 			ts.Dial(siotest.Namespace("/none"))
 		}, []string{"Invalid namespace"}},
