@@ -41,7 +41,7 @@ func faulty(t *testing.T) (http.Handler, *core.Server) {
 func TestFailuresOfHandlers(t *testing.T) {
 	type row struct {
 		test     func(ts *siotest.Server)
-		want     []string // none: the test passes
+		want     []string      // none: the test passes
 		duration time.Duration // at most
 	}
 	for name, row := range map[string]row{

@@ -33,7 +33,7 @@ func each(t *testing.T, test func(t *testing.T, a *app)) {
 	eachTransport(t, func(t *testing.T, transport string) { test(t, newApp(t, transport, core.Config{}, nil)) })
 }
 
-// eachTransport runs a test over each transport, in a bubble: what was said has arrived after synctest.Wait.
+// eachTransport runs a test over each transport, in a bubble: what was said has arrived when Received returns.
 func eachTransport(t *testing.T, test func(t *testing.T, transport string)) {
 	for _, transport := range []string{"polling", "websocket"} {
 		t.Run(transport, func(t *testing.T) {
@@ -82,7 +82,6 @@ func (a *app) with(opts []siotest.Option) []siotest.Option {
 func (a *app) connect(ns string) *siotest.Client {
 	a.t.Helper()
 	c := a.dial(siotest.Namespace(ns))
-	synctest.Wait()
 	c.Received()
 	return c
 }
@@ -249,7 +248,6 @@ func (a *app) packets(send ...string) []string {
 // is connected.
 func want(t testing.TB, c siotest.Receiver, want ...string) {
 	t.Helper()
-	synctest.Wait()
 	var got []string
 	for _, e := range c.Received() {
 		got = append(got, e.String())

@@ -212,6 +212,7 @@ func TestEncodeDecode2(t *testing.T) {
 // 29. test_error_handling_ack, for a returned error and for a panic, which is what a Python exception is.
 func TestErrorHandling(t *testing.T) {
 	each(t, func(t *testing.T, a *app) {
+		a.web.AllowPanics = true
 		core.On(a.Of("/unused_namespace"), "panic testing", func(*core.Context, any) error { panic(errTest) })
 		for ns, who := range map[string]string{"/": "/", "/test": "/test", "/unused_namespace": "default"} {
 			c := a.connect(ns)
