@@ -2,22 +2,20 @@ package emitter_test
 
 import (
 	"context"
-	"fmt"
-	"net/http/httptest"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
+	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/cluster/membus"
 	"github.com/siokit/siokit/core"
 	"github.com/siokit/siokit/emitter"
+	"github.com/siokit/siokit/siotest"
 )
 
 // serve starts a server on the hub; clients join the room that is their auth payload.
-func serve(t *testing.T, hub *membus.Hub, cfg core.Config) (srv *core.Server, connect func(namespace, room string) *client) {
+func serve(t *testing.T, hub *membus.Hub, cfg core.Config) (srv *core.Server, connect func(namespace, room string) *siotest.Client) {
 	t.Helper()
 	cfg.Bus, cfg.Logger = hub.Bus(), discard
 	srv, err := core.New(cfg)
@@ -33,60 +31,10 @@ func serve(t *testing.T, hub *membus.Hub, cfg core.Config) (srv *core.Server, co
 			return c.Join(auth.Room)
 		})
 	}
-	ts := httptest.NewServer(srv)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := srv.Shutdown(ctx); err != nil {
-			t.Errorf("Shutdown: %v", err)
-		}
-		ts.Close()
-	})
-	return srv, func(namespace, room string) *client {
+	ts := siotest.Serve(t, srv)
+	return srv, func(namespace, room string) *siotest.Client {
 		t.Helper()
-		ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(ts.URL, "http")+"/socket.io/?EIO=4&transport=websocket", nil)
-		check(t, err)
-		t.Cleanup(func() { _ = ws.Close() })
-		c := &client{t: t, ws: ws}
-		prefix := "40"
-		if namespace != "/" {
-			prefix += namespace + ","
-		}
-		check(t, ws.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, `%s{"room":%q}`, prefix, room)))
-		if open := c.next(); !strings.HasPrefix(open, "0{") {
-			t.Fatalf("received %q", open)
-		}
-		if reply := c.next(); !strings.HasPrefix(reply, prefix+`{"sid"`) {
-			t.Fatalf("received %q", reply)
-		}
-		return c
-	}
-}
-
-type client struct {
-	t  *testing.T
-	ws *websocket.Conn
-}
-
-func (c *client) next() string {
-	c.t.Helper()
-	_ = c.ws.SetReadDeadline(time.Now().Add(patience))
-	kind, data, err := c.ws.ReadMessage()
-	if err != nil {
-		return err.Error()
-	}
-	if kind == websocket.BinaryMessage {
-		return fmt.Sprintf("binary %x", data)
-	}
-	return string(data)
-}
-
-func (c *client) want(packets ...string) {
-	c.t.Helper()
-	for _, want := range packets {
-		if got := c.next(); got != want {
-			c.t.Fatalf("received %q, want %q", got, want)
-		}
+		return ts.Dial(siotest.Namespace(namespace), siotest.Auth(map[string]string{"room": room}))
 	}
 }
 
@@ -116,19 +64,30 @@ func TestReachesTheClientsOfEveryServer(t *testing.T) {
 	ctx := t.Context()
 	orders := em.Of("/orders")
 	check(t, orders.To("o:1").Emit(ctx, "shipped", map[string]any{"n": uint64(9007199254740993), "label": []byte{1, 2}}))
-	for _, c := range []*client{ann, bob} {
-		c.want(`451-/orders,["shipped",{"label":{"_placeholder":true,"num":0},"n":9007199254740993}]`, "binary 0102")
+	type parcel struct {
+		N     uint64 `json:"n"`
+		Label []byte `json:"label"`
+	}
+	for _, c := range []*siotest.Client{ann, bob} {
+		if got := siotest.Next[parcel](c, "shipped"); got.N != 9007199254740993 || string(got.Label) != "\x01\x02" {
+			t.Errorf("shipped %+v", got)
+		}
 	}
 	check(t, em.Send(ctx, "hello"))
-	eve.want(`42["message","hello"]`)
+	if got := siotest.Next[string](eve, "message"); got != "hello" {
+		t.Errorf("message %q", got)
+	}
 
 	check(t, orders.To("o:1").Join(ctx, "moved"))
 	check(t, orders.To("o:1").Except("moved").Emit(ctx, "nobody"))
 	check(t, orders.CloseRoom(ctx, "o:1"))
 	check(t, orders.To("o:1").Emit(ctx, "nobody"))
 	check(t, orders.To("moved").Emit(ctx, "moved"))
-	for _, c := range []*client{ann, bob} {
-		c.want(`42/orders,["moved"]`)
+	for _, c := range []*siotest.Client{ann, bob} {
+		siotest.Next[client.None](c, "moved")
+		if others := c.Received(); len(others) > 0 {
+			t.Errorf("there came %v", others)
+		}
 	}
 	check(t, orders.ServerEmit(ctx, "reload", "prices"))
 	check(t, em.Announce(ctx, []byte("x")))
@@ -160,10 +119,15 @@ func TestReachesTheClientsOfEveryServer(t *testing.T) {
 	check(t, forger.Close(ctx))
 
 	check(t, orders.To("moved").Disconnect(ctx))
-	for _, c := range []*client{ann, bob} {
-		c.want("41/orders,")
-	}
+	further := eve.Of("/orders") // of the same connection
 	check(t, em.To("o:1").DisconnectAll(ctx))
-	eve.want("41", "websocket: close 1000 (normal)")
+	for _, c := range []siotest.Receiver{ann, bob, eve, further} {
+		if reason := c.Disconnected(); reason != client.ServerDisconnect {
+			t.Errorf("disconnected by %s", reason)
+		}
+		if rest := c.Received(); len(rest) > 0 {
+			t.Errorf("there came %v", rest)
+		}
+	}
 	check(t, em.Close(ctx))
 }

@@ -2,29 +2,27 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/gorilla/websocket"
+	"github.com/siokit/siokit/client"
+	"github.com/siokit/siokit/siotest"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
-
-const refused = `44{"message":"please log in","data":{"code":401}}`
 
 // logBuffer collects the application's log.
 type logBuffer struct {
@@ -44,79 +42,43 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-func start(t *testing.T) (base string, log *logBuffer) {
+func start(t *testing.T) (app *siotest.Server, log *logBuffer) {
 	t.Helper()
 	log = &logBuffer{}
 	handler, sockets, err := newApp(testKey, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ts := httptest.NewServer(handler)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := sockets.Shutdown(ctx); err != nil {
-			t.Error(err)
-		}
-		ts.Close()
-		http.DefaultClient.CloseIdleConnections()
-	})
-	return ts.URL, log
+	return siotest.Serve(t, handler, sockets), log
 }
 
-// client is a WebSocket that speaks raw packets.
-type client struct {
-	t  *testing.T
-	ws *websocket.Conn
-}
+// bearing connects with a token.
+func bearing(token string) siotest.Option { return siotest.Auth(map[string]string{"token": token}) }
 
-func dial(t *testing.T, base, query string, header http.Header) *client {
+func wantRefused(t *testing.T, refused *client.ConnectError) {
 	t.Helper()
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(base, "http")+"/socket.io/?EIO=4&transport=websocket"+query, header)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ws.Close() })
-	c := &client{t, ws}
-	if open := c.next(); !strings.HasPrefix(open, "0{") {
-		t.Fatalf("received %s", open)
-	}
-	return c
-}
-
-func (c *client) send(packet string) {
-	c.t.Helper()
-	if err := c.ws.WriteMessage(websocket.TextMessage, []byte(packet)); err != nil {
-		c.t.Fatal(err)
+	if refused.Message != "please log in" || string(refused.Data) != `{"code":401}` {
+		t.Errorf("refused with %q, %s", refused.Message, refused.Data)
 	}
 }
 
-func (c *client) next() string {
-	c.t.Helper()
-	_ = c.ws.SetReadDeadline(time.Now().Add(10 * time.Second))
-	_, packet, err := c.ws.ReadMessage()
-	if err != nil {
-		c.t.Fatal(err)
+// wantEnded waits for the end of a login, and what the client is told before.
+func wantEnded(t *testing.T, c *siotest.Client, want string) {
+	t.Helper()
+	if got := string(siotest.Next[json.RawMessage](c, "session ended")); got != want {
+		t.Errorf("ended with %s, want %s", got, want)
 	}
-	return string(packet)
-}
-
-func (c *client) want(packet string) {
-	c.t.Helper()
-	if got := c.next(); got != packet {
-		c.t.Errorf("received %.300s, want %s", got, packet)
+	if reason := c.Disconnected(); reason != client.ServerDisconnect {
+		t.Errorf("disconnected by %s", reason)
 	}
 }
 
-func (c *client) connect(token string) {
-	c.t.Helper()
-	c.send(`40` + payload(token))
-	if got := c.next(); !strings.HasPrefix(got, `40{"sid":`) {
-		c.t.Fatalf("CONNECT was answered with %s", got)
+func wantFailed(t *testing.T, failed *client.Error, message, data string) {
+	t.Helper()
+	if failed.Message != message || fmt.Sprint(failed.Data) != data {
+		t.Errorf("failed with %q, %v", failed.Message, failed.Data)
 	}
 }
-
-func payload(token string) string { return fmt.Sprintf(`{"token":%q}`, token) }
 
 // signed makes a token of ann that is good but for what edit does.
 func signed(t *testing.T, method jwt.SigningMethod, key any, edit func(claims jwt.MapClaims)) string {
@@ -136,42 +98,29 @@ func signed(t *testing.T, method jwt.SigningMethod, key any, edit func(claims jw
 	return token
 }
 
-func obtain(t *testing.T, base, user string) string {
-	t.Helper()
-	resp, err := http.PostForm(base+"/token", url.Values{"user": {user}, "password": {user + "-secret"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
+func obtain(app *siotest.Server, user string) (token string) {
 	var body struct{ Token string }
-	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatal(resp.Status, err)
+	answer := app.PostForm(nil, "/token", url.Values{"user": {user}, "password": {user + "-secret"}})
+	if err := json.Unmarshal([]byte(answer), &body); err != nil {
+		panic(err)
 	}
 	return body.Token
 }
 
 func TestTokenOverHTTPAndSocket(t *testing.T) {
-	base, _ := start(t)
-	ann, bob := obtain(t, base, "ann"), obtain(t, base, "bob")
-	a, b := dial(t, base, "", nil), dial(t, base, "", http.Header{"Authorization": {"Bearer " + bob}})
-	a.connect(ann)
-	b.send("40") // by the handshake's header
-	if got := b.next(); !strings.HasPrefix(got, `40{"sid":`) {
-		t.Fatalf("received %s", got)
+	app, _ := start(t)
+	ann, bob := obtain(app, "ann"), obtain(app, "bob")
+	bearer := siotest.Header("Authorization", "Bearer "+bob)
+	a, b := app.Dial(bearing(ann)), app.Dial(bearer)
+	if got := siotest.Call[string](a, "whoami") + siotest.Call[string](b, "whoami"); got != "annbob" {
+		t.Errorf("they are %s", got)
 	}
-	a.send(`420["whoami"]`)
-	a.want(`430["ann"]`)
-	b.send(`420["whoami"]`)
-	b.want(`430["bob"]`)
-	b.send(`421["token",` + fmt.Sprintf("%q", obtain(t, base, "bob")) + `]`)
-	b.want(`431[]`)
-	b.send(`422["token",` + fmt.Sprintf("%q", ann) + `]`)
-	b.want(`432[{"error":{"message":"this token is another user's: reconnect with it","data":{"code":409}}}]`)
-	b.send(`423["kick","ann"]`)
-	b.want(`433[{"error":{"message":"for administrators only","data":{"code":403}}}]`)
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, base+"/me", nil)
+	siotest.Call[client.None](b, "token", obtain(app, "bob"))
+	wantFailed(t, siotest.CallError(b, "token", ann), "this token is another user's: reconnect with it", "map[code:409]")
+	wantFailed(t, siotest.CallError(b, "kick", "ann"), "for administrators only", "map[code:403]")
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, siotest.URL+"/me", nil)
 	r.Header.Set("Authorization", "Bearer "+bob)
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := app.HTTP(nil).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,17 +128,16 @@ func TestTokenOverHTTPAndSocket(t *testing.T) {
 	if body, _ := io.ReadAll(resp.Body); string(body) != "bob" {
 		t.Errorf("/me says %s", body)
 	}
-	a.send(`424["kick","bob"]`)
-	a.want(`434[1]`)
-	b.want(`42["session ended",{"message":"your login was ended, please log in","data":{"reason":"revoked","code":401}}]`)
-	b.want("41")
-	b.send("40")
-	b.want(refused)
+	if n := siotest.Call[int](a, "kick", "bob"); n != 1 {
+		t.Errorf("%d connections were ended", n)
+	}
+	wantEnded(t, b, `{"message":"your login was ended, please log in","data":{"reason":"revoked","code":401}}`)
+	wantRefused(t, app.Refused(bearer))
 }
 
 // A-11c, A-17: every bad token is refused with the same words, and none of the verifier's reach the client.
 func TestBadTokens(t *testing.T) {
-	base, log := start(t)
+	app, log := start(t)
 	edited := func(edit func(jwt.MapClaims)) string { return signed(t, jwt.SigningMethodHS256, testKey, edit) }
 	good := edited(nil)
 	parts := strings.Split(good, ".")
@@ -216,15 +164,16 @@ func TestBadTokens(t *testing.T) {
 	}
 	for name, token := range tokens {
 		t.Run(name, func(t *testing.T) {
-			c := dial(t, base, "", nil)
-			c.send(`40` + payload(token))
-			c.want(refused)
-			c.connect(good) // the refusal cost nobody else anything
+			app := app.In(t)
+			c := app.Dial(bearing(good))
+			wantRefused(t, app.Refused(bearing(token)))
+			siotest.Call[string](c, "whoami") // the refusal cost nobody else anything
 		})
 	}
-	c := dial(t, base, "&token="+good, nil)
-	c.send("40")
-	c.want(`44{"message":"send the token in the auth payload or the Authorization header, not in the URL","data":{"code":400}}`)
+	inURL := app.Refused(siotest.Query("token", good))
+	if inURL.Message != "send the token in the auth payload or the Authorization header, not in the URL" || string(inURL.Data) != `{"code":400}` {
+		t.Errorf("refused with %q, %s", inURL.Message, inURL.Data)
+	}
 	text := log.String()
 	for name, token := range tokens { // A-40
 		if len(token) > 10 && strings.Contains(text, token) {
@@ -243,37 +192,33 @@ func TestBadTokens(t *testing.T) {
 
 // A-11c: the socket ends with its token, and a refreshed one does not.
 func TestTokenExpires(t *testing.T) {
-	base, _ := start(t)
-	end := time.Now().Truncate(time.Second).Add(3 * time.Second)
-	short := signed(t, jwt.SigningMethodHS256, testKey, func(c jwt.MapClaims) { c["exp"] = end.Unix() })
-	a, b := dial(t, base, "", nil), dial(t, base, "", nil)
-	a.connect(short)
-	b.connect(short)
-	b.send(`420["token",` + fmt.Sprintf("%q", signed(t, jwt.SigningMethodHS256, testKey, nil)) + `]`)
-	b.want(`430[]`)
-	a.want(`42["session ended",{"message":"your token has expired","data":{"reason":"token expired","code":401}}]`)
-	if off := time.Since(end); off < -time.Second || off > time.Second {
-		t.Errorf("the socket ended %v after its token", off)
-	}
-	a.want("41")
-	b.send(`421["whoami"]`)
-	b.want(`431["ann"]`)
+	synctest.Test(t, func(t *testing.T) {
+		app, _ := start(t)
+		end := time.Now().Add(time.Minute)
+		short := signed(t, jwt.SigningMethodHS256, testKey, func(c jwt.MapClaims) { c["exp"] = end.Unix() })
+		patient := siotest.Patience(2 * time.Minute)
+		a, b := app.Dial(bearing(short), patient), app.Dial(bearing(short))
+		siotest.Call[client.None](b, "token", signed(t, jwt.SigningMethodHS256, testKey, func(c jwt.MapClaims) { c["exp"] = end.Add(time.Hour).Unix() }))
+		wantEnded(t, a, `{"message":"your token has expired","data":{"reason":"token expired","code":401}}`)
+		if off := time.Since(end); off < -time.Second || off > time.Second {
+			t.Errorf("the socket ended %v after its token", off)
+		}
+		if got := siotest.Call[string](b, "whoami"); got != "ann" {
+			t.Errorf("she is %s", got)
+		}
+	})
 }
 
 func TestWrongPassword(t *testing.T) {
-	base, _ := start(t)
-	var answers []string
+	app, _ := start(t)
 	for _, form := range []url.Values{{"user": {"ann"}, "password": {"bob-secret"}}, {"user": {"eve"}, "password": {"x"}}, {}} {
-		resp, err := http.PostForm(base+"/token", form)
+		resp, err := app.HTTP(nil).PostForm(siotest.URL+"/token", form)
 		if err != nil {
 			t.Fatal(err)
 		}
 		body, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		answers = append(answers, fmt.Sprint(resp.StatusCode, " ", string(body)))
-	}
-	for _, got := range answers {
-		if got != "401 wrong name or password\n" {
+		if got := fmt.Sprint(resp.StatusCode, " ", string(body)); got != "401 wrong name or password\n" {
 			t.Errorf("answered %q", got)
 		}
 	}
