@@ -46,7 +46,7 @@ var imports = map[string]string{
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "json": "encoding/json",
 	"log": "log", "os": "os", "rand": "crypto/rand", "signal": "os/signal", "slog": "log/slog", "sql": "database/sql", "strings": "strings", "sync": "sync",
 	"syscall": "syscall", "time": "time", "tls": "crypto/tls", "x509": "crypto/x509",
-	"testing": "testing", "synctest": "testing/synctest", "url": "net/url", // of testing.md
+	"testing": "testing", "synctest": "testing/synctest", "url": "net/url", "httptest": "net/http/httptest", "fs": "io/fs", // of testing.md
 	"siotest": module + "/siotest", "membus": module + "/cluster/membus",
 	"binding": "github.com/gin-gonic/gin/binding",
 	"gin":     "github.com/gin-gonic/gin", "gorilla": "github.com/gorilla/sessions",
@@ -86,6 +86,8 @@ var prelude = map[string]string{
 	"Said":     "type Said struct { From, Text string }",
 	"newApp":   "func newApp() (http.Handler, *core.Server) { return nil, nil }",
 	"ann":      "var ann *siotest.Client",
+	"ts":       "var ts *siotest.Server",
+	"t":        "var t *testing.T",
 	"loadUser": "func loadUser(ctx context.Context, id string) (*User, error) { return nil, auth.ErrNoUser }",
 }
 

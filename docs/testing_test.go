@@ -92,6 +92,7 @@ func TestTestsOfThePageRun(t *testing.T) {
 	code := `package page
 
 import (
+	"fmt"
 	"net/url"
 	"testing"
 	"testing/synctest"

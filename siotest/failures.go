@@ -190,12 +190,32 @@ func (fs *failures) report(t testing.TB, allowed bool) {
 		case f.asked || f.told:
 			continue
 		case f.stack != nil && !allowed:
-			t.Errorf("siotest: %s\n%s", f, f.stack)
+			t.Errorf("siotest: %s\n%s", f, applications(f.stack))
 		default:
 			t.Logf("siotest: %s", f)
 		}
 		f.told = true
 	}
+}
+
+// applications returns the frames of a stack between the panic and the package that has called the application.
+func applications(stack []byte) string {
+	_, frames, found := strings.Cut(string(stack), "\npanic(")
+	if !found {
+		return string(stack)
+	}
+	var b strings.Builder
+	lines := strings.Split(frames, "\n")
+	for i := 2; i+1 < len(lines); i += 2 { // after the two of panic: a function, and its place
+		if strings.HasPrefix(lines[i], "github.com/siokit/siokit/core.") || strings.HasPrefix(lines[i], "github.com/siokit/siokit/client.") {
+			break
+		}
+		fmt.Fprintf(&b, "%s\n%s\n", lines[i], lines[i+1])
+	}
+	if b.Len() == 0 {
+		return string(stack)
+	}
+	return b.String()
 }
 
 // reportHidden fails the test for panics that core has recovered outside of handlers.

@@ -143,6 +143,9 @@ func TestFailuresOfHandlers(t *testing.T) {
 				if len(row.want) == 0 && got != "" {
 					t.Errorf("the test failed: %s", got)
 				}
+				if strings.Contains(got, "dispatch") {
+					t.Errorf("the stacks are not the application's alone: %s", got)
+				}
 				for _, want := range row.want {
 					if !strings.Contains(got, want) {
 						t.Errorf("the test said %q, want %q in it", got, want)

@@ -9,9 +9,10 @@ import (
 	"github.com/siokit/siokit/siotest"
 )
 
-// An application that says several things, in two namespaces, before it answers.
+// An application that says several things, in two namespaces, before it answers. Its events have offsets, which the
+// tests do not see.
 func talkative(t *testing.T) *core.Server {
-	srv := newServer(t, core.Config{})
+	srv := newServer(t, core.Config{Recovery: &core.Recovery{}})
 	core.OnCall(srv, "say", func(c *core.Context, n int) (int, error) {
 		for i := range 3 {
 			if err := c.Emit("said", n, i, []byte{byte(i)}); err != nil {
