@@ -1,7 +1,6 @@
 package echosio_test
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/siokit/siokit/core"
 	"github.com/siokit/siokit/echosio"
+	"github.com/siokit/siokit/siotest"
 )
 
 // A key that was not named at Mount must not look like a value that was not set.
@@ -37,10 +37,8 @@ func TestGetOfAnUnnamedKeySaysSo(t *testing.T) {
 		}
 	})
 	echosio.Mount(e, "/socket.io/", srv, "unset", "number")
-	app := httptest.NewServer(e)
-	defer app.Close()
-	defer func() { _ = srv.Shutdown(context.Background()) }()
-	if got := ask(app.URL+"/socket.io/", nil, "read"); !strings.Contains(got, `echosio.Mount(e, path, srv, \"user\")`) {
+	c := siotest.Serve(t, e, srv).Dial()
+	if got := siotest.Call[string](c, "read"); !strings.Contains(got, `echosio.Mount(e, path, srv, "user")`) {
 		t.Errorf("Get of a key that was not named: %s", got)
 	}
 	if v, ok := echosio.Get[string](t.Context(), "user"); ok || v != "" {

@@ -6,10 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 
-	"github.com/gorilla/websocket"
 	"github.com/labstack/echo/v4"
+	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/core"
 	"github.com/siokit/siokit/echosio"
 )
@@ -37,8 +36,13 @@ func Example() {
 	app := httptest.NewServer(e)
 	defer app.Close()
 	defer func() { _ = srv.Shutdown(context.Background()) }()
-	fmt.Println(ask(app.URL+"/rooms/lobby/socket.io/", http.Header{"X-Tenant": {"acme"}}, "where"))
-	// Output: ["acme/lobby"]
+	ann, err := client.Dial(context.Background(), app.URL, client.Options{Path: "/rooms/lobby/socket.io/", Header: http.Header{"X-Tenant": {"acme"}}})
+	if err != nil {
+		panic(err)
+	}
+	defer ann.Close()
+	fmt.Println(client.Call[string](context.Background(), ann, "where"))
+	// Output: acme/lobby <nil>
 }
 
 // With Middleware, one for net/http wraps Echo's routes: here one that stores a value in the
@@ -60,31 +64,4 @@ func ExampleMiddleware() {
 	body, _ := io.ReadAll(w.Body)
 	fmt.Println(string(body))
 	// Output: v2
-}
-
-// ask connects as a client does, calls one event and returns the ack.
-func ask(url string, header http.Header, event string) string {
-	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+"?EIO=4&transport=websocket", header)
-	if err != nil {
-		return err.Error()
-	}
-	defer func() { _ = ws.Close() }()
-	next := "40" // join "/", and once that is answered, emit
-	for {
-		if err := ws.WriteMessage(websocket.TextMessage, []byte(next)); err != nil {
-			return err.Error()
-		}
-		for next = ""; next == ""; {
-			_, packet, err := ws.ReadMessage()
-			if err != nil {
-				return err.Error()
-			}
-			if ack, ok := strings.CutPrefix(string(packet), "430"); ok {
-				return ack
-			}
-			if strings.HasPrefix(string(packet), "40") {
-				next = `420["` + event + `"]`
-			}
-		}
-	}
 }
