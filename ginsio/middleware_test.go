@@ -2,20 +2,22 @@ package ginsio_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	gorilla "github.com/gorilla/sessions"
 	"github.com/siokit/siokit/auth"
+	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/core"
 	"github.com/siokit/siokit/ginsio"
 	"github.com/siokit/siokit/sessions"
+	"github.com/siokit/siokit/siotest"
 )
 
 type user struct{ ID string }
@@ -74,12 +76,7 @@ func TestLoginConnectLogout(t *testing.T) {
 		return auth.MustUser[*user](c).ID + " " + theme, nil
 	})
 	s := start(t, router, srv)
-	w, _ := s.dial("/socket.io/" + webSocket)
-	_, _, _ = w.ws.ReadMessage()
-	w.send("40")
-	if _, got, _ := w.ws.ReadMessage(); !strings.HasPrefix(string(got), "44{") {
-		t.Errorf("without a login: %s", got)
-	}
+	s.Refused(siotest.Cookies(s.http.Jar))
 	status, body, h := s.do("POST", "/login/ann", "")
 	if status != 201 || len(h.Values("Set-Cookie")) != 1 {
 		t.Fatalf("login: %d %s %v", status, body, h)
@@ -90,16 +87,20 @@ func TestLoginConnectLogout(t *testing.T) {
 	if _, body, _ := s.do("GET", "/me", ""); body != "ann ann dark" {
 		t.Fatalf("me: %s", body)
 	}
-	w = s.connect("/socket.io/" + webSocket)
-	second := s.connect("/socket.io/" + webSocket)
-	w.send(`420["whoami"]`)
-	w.want(`430["ann dark"]`)
+	first, second := s.connect(), s.connect()
+	if got := siotest.Call[string](first, "whoami"); got != "ann dark" {
+		t.Errorf("she is %s", got)
+	}
 	if status, body, _ := s.do("POST", "/logout", ""); status != 200 {
 		t.Fatalf("logout: %d %s", status, body)
 	}
-	for _, tab := range []*wire{w, second} {
-		tab.want(`42["session ended",{"message":"you were logged out","data":{"reason":"logged out","code":401}}]`)
-		tab.want("41")
+	for _, tab := range []*siotest.Client{first, second} {
+		if told := string(siotest.Next[json.RawMessage](tab, "session ended")); told != `{"message":"you were logged out","data":{"reason":"logged out","code":401}}` {
+			t.Errorf("the end is %s", told)
+		}
+		if reason := tab.Disconnected(); reason != client.ServerDisconnect {
+			t.Errorf("disconnected by %s", reason)
+		}
 	}
 	for range 2 {
 		select {

@@ -12,41 +12,34 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/core"
 	"github.com/siokit/siokit/ginsio"
+	"github.com/siokit/siokit/siotest"
 )
 
-const (
-	polling   = "?EIO=4&transport=polling"
-	webSocket = "?EIO=4&transport=websocket"
-)
+const polling = "?EIO=4&transport=polling"
 
 // everyTransport speaks polling, WebSocket and the upgrade of one to the other through path.
-// header goes with every request.
-func everyTransport(t *testing.T, s *site, path string, header ...string) {
+func everyTransport(t *testing.T, s *site, path string, opts ...siotest.Option) {
 	t.Helper()
-	w := s.connect(path+webSocket, header...)
-	w.send(`420["echo","ws"]`)
-	w.want(`430["ws"]`)
-
-	session := s.open(path+polling, header...)
-	s.post(session, "40", header...)
-	s.poll(session, `40{"sid":"*"}`, header...)
-	s.post(session, `421["echo","poll"]`, header...)
-	s.poll(session, `431["poll"]`, header...)
-
-	u, status := s.dial(strings.Replace(session, "polling", "websocket", 1), header...)
-	if u == nil {
-		t.Fatalf("upgrade: %d", status)
+	for _, transports := range [][]string{{"websocket"}, {"polling"}, {"polling", "websocket"}} {
+		c := s.Dial(append(opts, siotest.Path(path), siotest.Transports(transports...))...)
+		for deadline := time.Now().Add(patience); ; {
+			if got := siotest.Call[string](c, "echo", path); got != path {
+				t.Fatalf("%s over %s came back as %q", path, transports, got)
+			}
+			if c.Transport() == transports[len(transports)-1] {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: no upgrade", path)
+			}
+		}
 	}
-	u.send("2probe")
-	u.want("3probe")
-	s.poll(session, "6", header...)
-	u.send("5")
-	u.send(`422["echo","upgraded"]`)
-	u.want(`432["upgraded"]`)
 }
 
 func echoServer(t *testing.T, cfg core.Config) *core.Server {
@@ -192,11 +185,11 @@ func TestMiddlewareRefusesTheHandshake(t *testing.T) {
 	if status, body, _ := s.do("GET", "/socket.io/"+polling, ""); status != 401 || body != `{"error":"log in"}` {
 		t.Errorf("polling: %d %s", status, body)
 	}
-	if _, status := s.dial("/socket.io/" + webSocket); status != 401 {
-		t.Errorf("websocket: %d", status)
+	if err := s.DialError(); !strings.Contains(err.Error(), "401") {
+		t.Errorf("websocket: %v", err)
 	}
-	everyTransport(t, s, "/socket.io/", "Token", "good")
-	if n := len(srv.Sockets()); n != 2 {
+	everyTransport(t, s, "/socket.io/", siotest.Header("Token", "good"))
+	if n := len(srv.Sockets()); n != 3 {
 		t.Errorf("%d sockets", n)
 	}
 }
@@ -231,19 +224,22 @@ func TestValuesOfTheHandshake(t *testing.T) {
 		users.Go(func() {
 			user, ip := fmt.Sprintf("user%d", i), fmt.Sprintf("10.0.0.%d", i)
 			want := fmt.Sprint(user, true, false, "r"+user, "", "request of "+user, ip, nil)
-			headers := []string{"User", user, "X-Forwarded-For", ip}
 			path := "/r" + user + "/socket.io/"
-			w := s.connect(path+webSocket+"&lastsid=7&sid=", headers...) // names like "sid", and no sid
-			w.want(fmt.Sprintf(`42["seen",%q]`, want))
-			session := s.open(path+polling, headers...)
+			c := s.Dial(siotest.Path(path), siotest.Header("User", user), siotest.Header("X-Forwarded-For", ip),
+				siotest.Query("lastsid", "7"), siotest.Query("sid", "")) // names like "sid", and no sid
+			if got := siotest.Next[string](c, "seen"); got != want {
+				t.Errorf("on connect: %s, want %s", got, want)
+			}
+			session := s.open(path+polling, "User", user, "X-Forwarded-For", ip)
 			s.post(session, "40", "User", "mallory")
 			s.poll(session, `40{"sid":"*"}`+"\x1e"+fmt.Sprintf(`42["seen",%q]`, want), "User", "mallory")
 			for range 20 {
 				if status, _, _ := s.do("GET", "/other", ""); status != 200 {
 					t.Error(status)
 				}
-				w.send(`421["seen"]`)
-				w.want(fmt.Sprintf(`431[%q]`, want))
+				if got := siotest.Call[string](c, "seen"); got != want {
+					t.Errorf("later: %s, want %s", got, want)
+				}
 				s.post(session, `422["seen"]`, "User", "mallory")
 				s.poll(session, fmt.Sprintf(`432[%q]`, want), "User", "mallory")
 			}
@@ -264,13 +260,14 @@ func TestEmitFromAnHTTPHandler(t *testing.T) {
 		}
 	})
 	s := start(t, router, srv)
-	w := s.connect("/socket.io/" + webSocket)
-	w.send(`420["join","order:7"]`)
-	w.want("430[]")
+	c := s.Dial()
+	siotest.Call[client.None](c, "join", "order:7")
 	for _, id := range []string{"8", "7"} {
 		if status, body, _ := s.do("POST", "/orders/"+id, "by "+id); status != 200 {
 			t.Errorf("%d %s", status, body)
 		}
 	}
-	w.want(`42["paid","by 7"]`)
+	if got := siotest.Next[string](c, "paid"); got != "by 7" {
+		t.Errorf("paid %s", got)
+	}
 }

@@ -1,21 +1,18 @@
 package ginsio_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/cookiejar"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/gorilla/websocket"
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/siotest"
 	"go.uber.org/goleak"
 )
 
@@ -37,43 +34,30 @@ func newServer(t *testing.T, cfg core.Config) *core.Server {
 	return srv
 }
 
-// site is a gin application on a listener.
+// site is a gin application in memory, and a browser.
 type site struct {
+	*siotest.Server
 	t    *testing.T
-	url  string
 	http *http.Client // with a cookie jar; follows no redirect
 }
 
-// start serves h; srv is shut down before the listener closes.
 func start(t *testing.T, h http.Handler, srv *core.Server) *site {
 	t.Helper()
-	ts := httptest.NewServer(h)
-	t.Cleanup(ts.Close)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := srv.Shutdown(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	return (&site{t: t, url: ts.URL}).browser(ts)
+	s := &site{t: t, Server: siotest.Serve(t, h, srv)}
+	s.http = s.HTTP(siotest.Jar())
+	s.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return s
 }
 
-func (s *site) browser(ts *httptest.Server) *site {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	client := *ts.Client()
-	client.Jar = jar
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s.http = &client
-	return s
+// connect dials with the cookies of the browser.
+func (s *site) connect(opts ...siotest.Option) *siotest.Client {
+	s.t.Helper()
+	return s.Dial(append(opts, siotest.Cookies(s.http.Jar))...)
 }
 
 func (s *site) do(method, path, body string, header ...string) (int, string, http.Header) {
 	s.t.Helper()
-	r, err := http.NewRequest(method, s.url+path, strings.NewReader(body))
+	r, err := http.NewRequest(method, siotest.URL+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -119,62 +103,5 @@ func (s *site) poll(session, want string, header ...string) {
 	status, body, _ := s.do("GET", session, "", header...)
 	if got := socketID.ReplaceAllString(body, `"sid":"*"`); status != 200 || got != want {
 		s.t.Fatalf("poll: %d %q, want %q", status, got, want)
-	}
-}
-
-// wire is a WebSocket.
-type wire struct {
-	t  *testing.T
-	ws *websocket.Conn
-}
-
-func (s *site) dial(path string, header ...string) (*wire, int) {
-	s.t.Helper()
-	h := make(http.Header)
-	for i := 0; i < len(header); i += 2 {
-		h.Set(header[i], header[i+1])
-	}
-	dialer := websocket.Dialer{Jar: s.http.Jar}
-	ws, resp, err := dialer.Dial("ws"+strings.TrimPrefix(s.url, "http")+path, h)
-	if err != nil {
-		if resp == nil {
-			s.t.Fatal(err)
-		}
-		return nil, resp.StatusCode
-	}
-	s.t.Cleanup(func() { ws.Close() })
-	_ = ws.SetReadDeadline(time.Now().Add(patience))
-	return &wire{s.t, ws}, resp.StatusCode
-}
-
-// connect is dial and the CONNECT of the namespace "/".
-func (s *site) connect(path string, header ...string) *wire {
-	s.t.Helper()
-	w, status := s.dial(path, header...)
-	if w == nil {
-		s.t.Fatalf("%s: %d", path, status)
-	}
-	if _, open, err := w.ws.ReadMessage(); err != nil || open[0] != '0' {
-		s.t.Fatalf("%q %v", open, err)
-	}
-	w.send("40")
-	w.want(`40{"sid":"*"}`)
-	return w
-}
-
-func (w *wire) send(packet string) {
-	w.t.Helper()
-	if err := w.ws.WriteMessage(websocket.TextMessage, []byte(packet)); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func (w *wire) want(packets ...string) {
-	w.t.Helper()
-	for _, want := range packets {
-		_, got, err := w.ws.ReadMessage()
-		if text := socketID.ReplaceAllString(string(got), `"sid":"*"`); err != nil || text != want {
-			w.t.Fatalf("received %q, %v, want %q", text, err, want)
-		}
 	}
 }
