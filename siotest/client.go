@@ -146,14 +146,18 @@ func (c *Client) join(namespace string) (*Socket, error) {
 	if inner.Connected() {
 		return s, nil
 	}
-	if ok {
-		s.expectJoin()
-	}
+	joins := s.joined(0)
 	ctx, cancel := context.WithTimeout(context.Background(), s.patience())
 	defer cancel()
 	err := inner.Connect(ctx)
 	if err == client.ErrNotConnected { // the client has ended: its connection too
 		err = c.Client.Connect(ctx)
+	}
+	if err == nil {
+		s.joined(joins + 1)
+		if ok {
+			s.expectJoin()
+		}
 	}
 	return s, err
 }

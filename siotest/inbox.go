@@ -54,7 +54,7 @@ type inbox struct {
 	changed chan struct{} // closed and replaced at each change
 	events  []Event
 	taken   []Event       // the last few, for texts
-	joined  bool          // the namespace
+	inside  bool          // the namespace is joined
 	joins   int           // how often that was so
 	known   int           // joins that the test knows of
 	reason  client.Reason // of the last disconnect
@@ -70,9 +70,9 @@ func newInbox(by *Server, d dialing, s *client.Socket) *inbox {
 		in.change(func() { in.events = append(in.events, Event{event, withoutOffset(args)}) })
 	})
 	s.OnDisconnect(func(_ context.Context, reason client.Reason) {
-		in.change(func() { in.joined, in.reason, in.news = false, reason, true })
+		in.change(func() { in.inside, in.reason, in.news = false, reason, true })
 	})
-	s.OnConnect(func(context.Context) { in.change(func() { in.joined, in.joins = true, in.joins+1 }) })
+	s.OnConnect(func(context.Context) { in.change(func() { in.inside, in.joins = true, in.joins+1 }) })
 	return in
 }
 
@@ -88,6 +88,12 @@ func withoutOffset(args client.Args) client.Args {
 	return arguments.Undecoded(p)
 }
 
+// joined waits until the namespace has been joined so often, and returns how often it was.
+func (in *inbox) joined(least int) (joins int) {
+	in.await(in.patience(), func() bool { joins = in.joins; return joins >= least })
+	return joins
+}
+
 // expectJoin notes that the test itself joins the namespace again.
 func (in *inbox) expectJoin() { in.change(func() { in.known++ }) }
 
@@ -96,7 +102,7 @@ func (in *inbox) received() *inbox { return in }
 func (in *inbox) patience() time.Duration { return in.limits.within(in.limits.patience) }
 
 // gone reports that no event can come any more.
-func (in *inbox) goneLocked() bool { return !in.returns && !in.joined && in.reason != "" }
+func (in *inbox) goneLocked() bool { return !in.returns && !in.inside && in.reason != "" }
 
 func (in *inbox) change(f func()) {
 	in.mu.Lock()
@@ -158,7 +164,7 @@ func (in *inbox) story() string {
 	}
 	list("arrived and not asked for", in.events)
 	list("taken before", in.taken)
-	if !in.joined && in.reason != "" {
+	if !in.inside && in.reason != "" {
 		fmt.Fprintf(&b, "\nand the client was disconnected: %s", in.reason)
 	}
 	b.WriteString(in.failures.story())
@@ -220,7 +226,7 @@ func (in *inbox) Disconnected() client.Reason {
 	within := in.patience()
 	if !in.await(within, func() bool {
 		reason = in.reason
-		ok := in.news || !in.joined && in.reason != ""
+		ok := in.news || !in.inside && in.reason != ""
 		in.news = in.news && !ok
 		return ok
 	}) {
@@ -235,7 +241,7 @@ func (in *inbox) Reconnected() {
 	in.t.Helper()
 	within := in.limits.within(3 * in.limits.patience)
 	if !in.await(within, func() bool {
-		ok := in.joined && in.joins > in.known
+		ok := in.inside && in.joins > in.known
 		if ok {
 			in.known = in.joins
 		}

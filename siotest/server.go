@@ -109,7 +109,8 @@ func (s *Server) limits() limits { return limitsOf(s.t, s.Patience, s.Quiet) }
 // Failed waits for the next error or panic (*core.PanicError) of a handler of that event that it has not returned
 // yet, and returns it: also an error that the client does not get to see, or only as "internal error". What it
 // returns does not fail the test. The event is "connect" or "disconnect" for those handlers, "POST /login" for the
-// panic of an HTTP handler. The test fails if there is none within Patience.
+// panic of an HTTP handler; a refusal that was made for the client is none, see Refused. The test fails if there is none
+// within Patience.
 //
 // What fails in handlers and is not asked for is part of the test's log, and of the text of each failure.
 func (s *Server) Failed(event string) error {

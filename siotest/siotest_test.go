@@ -162,6 +162,49 @@ func TestTime(t *testing.T) {
 	})
 }
 
+// A client that was sent away comes back when the test says so, and only then.
+func TestJoinAgain(t *testing.T) {
+	for _, transport := range []string{"polling", "websocket"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			srv := newServer(t, core.Config{})
+			allowed := make(chan bool, 1)
+			srv.OnConnect(func(c *core.Context) error {
+				if !<-allowed {
+					return &core.ConnectError{Message: "not now"}
+				}
+				return c.Emit("hi", c.ID())
+			})
+			srv.Of("/other")
+			allowed <- true
+			c := siotest.Serve(t, srv).Dial(siotest.Transports(transport), siotest.Reconnecting())
+			other := c.Of("/other")
+			siotest.Next[string](c, "hi")
+			for i := range 100 {
+				s, _ := srv.Socket(c.ID())
+				s.Disconnect()
+				if r := c.Disconnected(); r != client.ServerDisconnect {
+					t.Fatal(r)
+				}
+				if i < 5 { // not more: the server suspects an attack
+					allowed <- false
+					c.RefusedOf("/")
+				}
+				allowed <- true
+				if id := siotest.Next[string](c.Of("/"), "hi"); id != c.ID() || !other.Connected() {
+					t.Fatalf("the server calls %s %s", c.ID(), id)
+				}
+			}
+			allowed <- true
+			c.Cut()
+			c.Reconnected()
+			if id := siotest.Next[string](c, "hi"); id != c.ID() {
+				t.Errorf("the server calls %s %s", c.ID(), id)
+			}
+		})
+	}
+}
+
 func TestCluster(t *testing.T) {
 	var hub membus.Hub
 	a, b := newServer(t, core.Config{Bus: hub.Bus()}), newServer(t, core.Config{Bus: hub.Bus()})
