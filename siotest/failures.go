@@ -36,6 +36,8 @@ func (f *failure) String() string {
 
 // failures are those of one Serve, its clients' included.
 type failures struct {
+	servers []*core.Server
+
 	mu      sync.Mutex    // guards all below
 	changed chan struct{} // closed and replaced at each change
 	all     []*failure
@@ -49,8 +51,8 @@ type call struct {
 	cancel        context.CancelCauseFunc
 }
 
-func newFailures() *failures {
-	return &failures{changed: make(chan struct{}), panics: make(map[*core.Server]int64)}
+func newFailures(servers []*core.Server) *failures {
+	return &failures{servers: servers, changed: make(chan struct{}), panics: make(map[*core.Server]int64)}
 }
 
 func (fs *failures) add(f *failure) {
@@ -165,19 +167,31 @@ func (fs *failures) next(event string, within time.Duration) error {
 	}
 }
 
-// story lists them, for a test that fails.
+// story lists them, and the handlers that have not ended, for a test that fails.
 func (fs *failures) story() string {
+	var b strings.Builder
+	for i, r := range fs.running() {
+		if i == 0 {
+			b.WriteString("\nhandlers that are still running:")
+		}
+		fmt.Fprintf(&b, "\n\t%q in %s, for %s", r.Event, r.Namespace, r.For.Round(time.Millisecond))
+	}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if len(fs.all) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString("\nwhat failed in handlers:")
-	for _, f := range fs.all[max(0, len(fs.all)-remembered):] {
+	for i, f := range fs.all[max(0, len(fs.all)-remembered):] {
+		if i == 0 {
+			b.WriteString("\nwhat failed in handlers:")
+		}
 		fmt.Fprintf(&b, "\n\t%s", f)
 	}
 	return b.String()
+}
+
+func (fs *failures) running() (all []core.RunningHandler) {
+	for _, srv := range fs.servers {
+		all = append(all, srv.LongRunning(0)...)
+	}
+	return all
 }
 
 // report logs what the test did not ask for, and fails it for panics unless they are allowed.

@@ -53,7 +53,7 @@ func Serve(t testing.TB, handler http.Handler, sockets ...*core.Server) *Server 
 	if srv, ok := handler.(*core.Server); ok && !slices.Contains(sockets, srv) {
 		sockets = append(sockets, srv)
 	}
-	s := &Server{Patience: patience, Quiet: quiet, t: t, listener: newListener(), marks: newMarks(), failures: newFailures()}
+	s := &Server{Patience: patience, Quiet: quiet, t: t, listener: newListener(), marks: newMarks(), failures: newFailures(sockets)}
 	before := make([]int64, len(sockets))
 	for i, srv := range sockets {
 		before[i] = srv.Panics()
@@ -72,7 +72,7 @@ func Serve(t testing.TB, handler http.Handler, sockets ...*core.Server) *Server 
 		defer cancel()
 		for _, srv := range sockets {
 			if err := srv.Shutdown(ctx); err != nil {
-				t.Errorf("siotest: the sockets do not shut down: does a handler ignore its Context? %v", err)
+				t.Errorf("siotest: the sockets do not shut down: does a handler ignore its Context? %v%s", err, s.failures.story())
 			}
 		}
 		_ = s.listener.Close()

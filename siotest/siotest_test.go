@@ -299,6 +299,12 @@ func TestFailures(t *testing.T) {
 			core.On(srv, "leak", func(*core.Context, core.None) error { go leak(forever); return nil })
 			siotest.Call[core.None](ts.Dial(), "leak")
 		}, []string{"goroutines are left", "siotest_test.leak"}},
+		"a handler that does not end": {func(ts *siotest.Server, srv *core.Server) {
+			forever := make(chan struct{})
+			leaks = append(leaks, forever)
+			core.On(srv, "endless", func(*core.Context, core.None) error { leak(forever); return nil })
+			siotest.Call[core.None](ts.Dial(), "endless")
+		}, []string{"the ack of \"endless\": client: ", "still running:\n\t\"endless\" in /, for 10s", "does a handler ignore its Context", "for 20s", "siotest_test.leak"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
