@@ -15,8 +15,18 @@
 //	}
 //
 // Packets really are encoded, sent and decoded, by package client, on WebSocket, on polling or with an
-// upgrade between. A failure says what did arrive. Everything ends with the test, and goroutines that a
-// handler has left behind fail it.
+// upgrade between. Everything ends with the test.
+//
+// # Failures
+//
+// A failure says what did arrive, and what handlers have failed with; Logger adds the server's log. Panics of
+// handlers and goroutines that one has left behind fail the test by themselves; see Server.Failed for those that
+// it expects. A wait that is in vain ends after Server.Patience.
+//
+// # What has arrived
+//
+// When Call returns, Received has everything that the server sent to that client before the ack. In a bubble it
+// has everything that anything has caused before.
 //
 // # Time
 //
@@ -34,5 +44,6 @@
 // # Concurrency
 //
 // All methods and functions may be called concurrently. Those that fail the test stop it, as t.Fatal does, and
-// belong on the test's own goroutine; Emit and Received may be called from any.
+// belong on the test's own goroutine, in a subtest on a Server that In has returned; Emit and Received may be
+// called from any. Tests may be parallel.
 package siotest

@@ -177,6 +177,23 @@ func TestForgottenSockets(t *testing.T) {
 	})
 }
 
+// What is in a bubble cannot talk to what is not.
+func TestServedOutsideOfTheBubble(t *testing.T) {
+	router, srv := chat(t)
+	ts := siotest.Serve(t, router, srv)
+	synctest.Test(t, func(t *testing.T) {
+		for _, use := range []func(ts *siotest.Server){
+			func(ts *siotest.Server) { ts.Dial() },
+			func(ts *siotest.Server) { ts.Get(siotest.Jar(), "/") },
+		} {
+			r := &recorder{TB: t}
+			if got := r.run(func() { use(ts.In(r)) }); !strings.Contains(got, "call Serve inside") {
+				t.Errorf("the test said %q", got)
+			}
+		}
+	})
+}
+
 // Clients of a subtest fail it, not its parent, and leave with it.
 func TestSubtests(t *testing.T) {
 	router, srv := chat(t)

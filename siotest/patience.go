@@ -1,6 +1,8 @@
 package siotest
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,8 +44,13 @@ func (l limits) within(d time.Duration) time.Duration {
 	return min(d, max(time.Until(l.deadline)-reserve, l.quiet))
 }
 
-// settle waits, in a bubble, until nothing is on its way any more.
-func settle() {
-	defer func() { _ = recover() }() // no bubble, or somebody else waits already
+// settle waits, in a bubble, until nothing is on its way any more. It reports whether there is a bubble.
+func settle() (bubble bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			bubble = strings.Contains(fmt.Sprint(v), "in progress") // somebody else waits already
+		}
+	}()
 	synctest.Wait()
+	return true
 }

@@ -41,6 +41,7 @@ type Server struct {
 	listener *listener
 	marks    *marks
 	failures *failures
+	bubble   bool // it was made in one
 }
 
 // Serve serves handler, the application's router or a *core.Server itself, until the test ends. sockets are
@@ -53,7 +54,7 @@ func Serve(t testing.TB, handler http.Handler, sockets ...*core.Server) *Server 
 	if srv, ok := handler.(*core.Server); ok && !slices.Contains(sockets, srv) {
 		sockets = append(sockets, srv)
 	}
-	s := &Server{Patience: patience, Quiet: quiet, t: t, listener: newListener(), marks: newMarks(), failures: newFailures(sockets)}
+	s := &Server{Patience: patience, Quiet: quiet, t: t, listener: newListener(), marks: newMarks(), failures: newFailures(sockets), bubble: settle()}
 	before := make([]int64, len(sockets))
 	for i, srv := range sockets {
 		before[i] = srv.Panics()
@@ -129,6 +130,10 @@ func (s *Server) Failed(event string) error {
 func (s *Server) HTTP(jar http.CookieJar) *http.Client { return s.http(jar, newWires()) }
 
 func (s *Server) http(jar http.CookieJar, w *wires) *http.Client {
+	s.t.Helper()
+	if settle() != s.bubble { // the runtime would end the whole run
+		s.t.Fatalf("siotest: Serve was called outside of this bubble of testing/synctest: make the application and call Serve inside")
+	}
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return s.listener.dial(ctx, w)
 	}}
