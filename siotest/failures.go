@@ -59,6 +59,11 @@ func (fs *failures) add(f *failure) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.all = append(fs.all, f)
+	if len(fs.all) > kept {
+		if i := slices.IndexFunc(fs.all, func(f *failure) bool { return f.stack == nil }); i >= 0 {
+			fs.all = slices.Delete(fs.all, i, i+1)
+		}
+	}
 	close(fs.changed)
 	fs.changed = make(chan struct{})
 	var waiting []*call
@@ -75,6 +80,9 @@ func (fs *failures) add(f *failure) {
 		time.AfterFunc(grace, func() { waiting[0].cancel(f.err) })
 	}
 }
+
+// kept is how many failures are kept, panics apart.
+const kept = 1000
 
 // grace is how long the ack of a handler that has panicked is waited for.
 const grace = time.Second
@@ -199,6 +207,7 @@ func (fs *failures) report(t testing.TB, allowed bool) {
 	t.Helper()
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	logged := 0
 	for _, f := range fs.all {
 		switch {
 		case f.asked || f.told:
@@ -206,9 +215,14 @@ func (fs *failures) report(t testing.TB, allowed bool) {
 		case f.stack != nil && !allowed:
 			t.Errorf("siotest: %s\n%s", f, applications(f.stack))
 		default:
-			t.Logf("siotest: %s", f)
+			if logged++; logged <= remembered {
+				t.Logf("siotest: %s", f)
+			}
 		}
 		f.told = true
+	}
+	if logged > remembered {
+		t.Logf("siotest: and %d more failures of handlers", logged-remembered)
 	}
 }
 

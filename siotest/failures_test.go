@@ -89,6 +89,16 @@ func TestFailuresOfHandlers(t *testing.T) {
 			c.Emit("typed", "text")
 			siotest.Next[int](c, "result")
 		}, want: []string{`no event "result"`, "\"error\" in /: the database is away", `"typed" in /: `, "int"}},
+		"many errors": {test: func(ts *siotest.Server) {
+			c := ts.Dial()
+			for range 1100 {
+				c.Emit("misspelt")
+			}
+			siotest.CallError(c, "error")
+			if ts.Failed("misspelt") != core.ErrNoHandler || ts.Failed("error") == nil {
+				panic("they are lost")
+			}
+		}},
 		"an error fails nothing by itself": {test: func(ts *siotest.Server) {
 			if e := siotest.CallError(ts.Dial(), "error"); e.Message != "internal error" {
 				panic(e)
