@@ -112,7 +112,7 @@ func (s *Socket) handle(ctx context.Context, hs *handlers, t task) {
 	var out any
 	var answered bool
 	var err error
-	switch h := hs.events[t.event]; {
+	switch h := hs.lookup(t.event); {
 	case h != nil:
 		err = protect(func() (err error) {
 			out, answered, err = h.call(ctx, t.event, t.args, t.offsets && t.id == noAck)
