@@ -109,6 +109,9 @@ func (c *Client) target() Emitter { return Emitter{socket: c.Of("")} }
 // Emit sends an event to the namespace of the client's address; see Socket.Emit.
 func (c *Client) Emit(event string, args ...any) error { return c.target().Emit(event, args...) }
 
+// Send emits the event "message" to the namespace of the client's address.
+func (c *Client) Send(args ...any) error { return c.target().Send(args...) }
+
 // Connect opens the connection and joins every namespace that has been named: the one of the address if
 // anything was registered on or emitted to it, or if there is no other, and those of Of. It returns when all
 // have answered.

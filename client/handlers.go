@@ -34,6 +34,7 @@ type handlers struct {
 	onConnect      []func(ctx context.Context)
 	onConnectError []func(ctx context.Context, err error)
 	onDisconnect   []func(ctx context.Context, reason Reason)
+	onEmit         []func(event string, args []any)
 }
 
 // On registers a handler for an event. In is the type of the event's one argument; None, Args2 to Args4 and

@@ -14,23 +14,23 @@ type retry struct {
 	event   string
 	id      int64
 	message *engineio.Message
-	answer  *question     // of the ack; not ended by a disconnect
-	asker   *question     // a Call; nil if nobody waits
+	answer  *question     // of the ack, for asker; not ended by a disconnect
+	asker   *question     // of a Call or EmitFunc; nil if nobody waits
 	dropped chan struct{} // closed when it is not to be sent any more; under client.mu
 }
 
 // retry queues an event. asker is nil when nobody waits for the answer.
-func (s *Socket) retry(event string, args []any, asker *question) (*retry, error) {
-	c := s.client
-	r := &retry{event: event, answer: &question{answer: make(chan settled, 1)}, asker: asker, dropped: make(chan struct{})}
-	r.id = s.await(r.answer)
+func (e Emitter) retry(event string, args []any, asker *question) (*retry, error) {
+	s, c := e.socket, e.socket.client
+	r := &retry{event: event, id: s.nextID(), asker: asker, dropped: make(chan struct{})}
+	r.answer = &question{answer: make(chan settled, 1), asker: asker}
 	var err error
-	if r.message, err = c.encodeEvent(s.name, r.id, event, args); err != nil {
-		s.giveUp(r.id)
+	if r.message, err = e.encode(r.id, event, args); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.observeLocked(event, args)
 	switch {
 	case c.run == nil && c.last != nil, c.run != nil && c.run.ctx.Err() != nil:
 		err = ErrNotConnected
@@ -40,9 +40,9 @@ func (s *Socket) retry(event string, args []any, asker *question) (*retry, error
 		err = ErrBufferFull
 	}
 	if err != nil {
-		delete(s.pending, r.id)
 		return nil, err
 	}
+	s.awaitLocked(r.id, r.answer)
 	s.retries = append(s.retries, r)
 	s.startRetriesLocked()
 	return r, nil
@@ -74,11 +74,11 @@ func (s *Socket) runRetries() {
 		c.mu.Lock()
 		s.retries = slices.DeleteFunc(s.retries, func(other *retry) bool { return other == r })
 		delete(s.pending, r.id)
+		if r.asker != nil {
+			r.asker.settleLocked(got) // unless the ack has
+		}
 		c.mu.Unlock()
-		switch {
-		case r.asker != nil:
-			r.asker.settle(got)
-		case got.err != nil:
+		if r.asker == nil && got.err != nil {
 			c.report(ctx, s.name, r.event, fmt.Errorf("client: event %q: %w", r.event, got.err))
 		}
 	}
@@ -160,7 +160,7 @@ func (s *Socket) dropRetriesLocked(err error) {
 	for _, r := range s.retries {
 		s.dropLocked(r)
 		if r.asker != nil {
-			r.asker.settle(settled{err: err})
+			r.asker.settleLocked(settled{err: err})
 		}
 	}
 	s.retries = nil
