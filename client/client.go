@@ -49,26 +49,33 @@ func New(address string, opts Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := &Client{opts: opts}
+	if c.endpoint, c.namespace, err = opts.parseAddress(address); err != nil {
+		return nil, err
+	}
+	c.http, c.own = opts.httpClient()
+	c.changed.L = &c.mu
+	c.encoder = sio.Encoder{Parser: opts.Parser, JSON: opts.JSON, Attachments: opts.Attachments}
+	return c, nil
+}
+
+// parseAddress returns the address of Engine.IO and the namespace.
+func (o *Options) parseAddress(address string) (endpoint, namespace string, err error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // without the address, which may hold a token
 		}
-		return nil, fmt.Errorf("client: the address is no URL: %w", err)
+		return "", "", fmt.Errorf("client: the address is no URL: %w", err)
 	}
 	if u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
-		return nil, fmt.Errorf("client: the address must be like https://example.com, got scheme %q and host %q", u.Scheme, u.Host)
+		return "", "", fmt.Errorf("client: the address must be like https://example.com, got scheme %q and host %q", u.Scheme, u.Host)
 	}
-	c := &Client{opts: opts, namespace: u.Path}
-	if c.namespace == "" {
-		c.namespace = "/"
+	if namespace = u.Path; namespace == "" {
+		namespace = "/"
 	}
-	u.Path, u.RawPath = opts.Path, ""
-	c.endpoint = u.String()
-	c.http, c.own = opts.httpClient()
-	c.changed.L = &c.mu
-	c.encoder = sio.Encoder{Parser: opts.Parser, JSON: opts.JSON, Attachments: opts.Attachments}
-	return c, nil
+	u.Path, u.RawPath = o.Path, ""
+	return u.String(), namespace, nil
 }
 
 // Dial is New and Connect, for programs that only send and ask. To handle events use New, register the

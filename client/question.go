@@ -24,7 +24,7 @@ type question struct {
 	sent  bool
 	over  bool        // settled; it is not settled twice
 	timer *time.Timer // of then; nil until it runs
-	asker *question   // whose question this one repeats (Options.Retries); nil for nobody's
+	retry *retry      // that the question is of; nil for none
 }
 
 func (q *question) settleLocked(got settled) {
@@ -32,8 +32,8 @@ func (q *question) settleLocked(got settled) {
 		return
 	}
 	q.over = true
-	if q.asker != nil {
-		q.asker.settleLocked(got)
+	if q.retry != nil {
+		q.retry.ackedLocked(got)
 	}
 	if q.timer != nil {
 		q.timer.Stop()
