@@ -253,7 +253,8 @@ func (c *Client) OnReconnect(f func(ctx context.Context, attempt int)) {
 	c.hook(func(h *hooks) { h.reconnect = append(slices.Clip(h.reconnect), f) })
 }
 
-// OnReconnectError adds a function that is told why an attempt to reconnect has failed. There will be another.
+// OnReconnectError adds a function that is told why an attempt to reconnect has failed, or with
+// Options.RetryConnect the first attempt to connect. There will be another, unless ReconnectAttempts says not.
 func (c *Client) OnReconnectError(f func(ctx context.Context, err error)) {
 	c.hook(func(h *hooks) { h.failure = append(slices.Clip(h.failure), f) })
 }

@@ -72,7 +72,7 @@ func (r *run) once(back *backoff) error {
 	c := r.client
 	l, err := r.open()
 	if err != nil {
-		if back.attempts > 0 && r.ctx.Err() == nil {
+		if (back.attempts > 0 || c.opts.RetryConnect) && r.ctx.Err() == nil {
 			runHooks(r, "reconnect_error", c.loadHooks().failure, err)
 		}
 		return err

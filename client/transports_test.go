@@ -22,24 +22,31 @@ import (
 // handshakes passes requests on and notes on which transport sessions begin.
 type handshakes struct {
 	handler http.Handler
-	noWS    atomic.Bool // WebSockets are refused
 
 	mu   sync.Mutex
+	no   string   // the transport that is refused; guarded by mu
 	seen []string // guarded by mu
 }
 
 func (h *handshakes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
+	h.mu.Lock()
+	refused := h.no == q.Get("transport")
 	if q.Get("sid") == "" {
-		h.mu.Lock()
 		h.seen = append(h.seen, q.Get("transport"))
-		h.mu.Unlock()
 	}
-	if h.noWS.Load() && q.Get("transport") == "websocket" {
+	h.mu.Unlock()
+	if refused {
 		http.Error(w, "no", http.StatusBadRequest)
 		return
 	}
 	h.handler.ServeHTTP(w, r)
+}
+
+func (h *handshakes) refuse(transport string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.no = transport
 }
 
 func (h *handshakes) take() []string {
@@ -91,7 +98,7 @@ func TestRememberUpgrade(t *testing.T) {
 					t.Errorf("after an outage on %q", c.Transport())
 				}
 				if row.block != nil {
-					h.noWS.Store(true)
+					h.refuse("websocket")
 					n.cut()
 					time.Sleep(20 * time.Second)
 					want("without WebSockets", row.block...)
@@ -125,6 +132,74 @@ func TestRememberUpgradeTakesTurns(t *testing.T) {
 		time.Sleep(13 * time.Second) // after 1 s, 3 s, 7 s, 12 s
 		if got, want := busy.take(), []string{"websocket", "polling", "websocket", "polling"}; !slices.Equal(got, want) {
 			t.Errorf("handshakes on %q, want %q", got, want)
+		}
+		_ = c.Close()
+		stop()
+		n.close()
+	})
+}
+
+func TestTryAllTransports(t *testing.T) {
+	for _, row := range []struct {
+		opts client.Options
+		want []string
+		on   string
+	}{
+		{client.Options{}, []string{"polling"}, ""},
+		{client.Options{TryAllTransports: true}, []string{"polling", "websocket"}, "websocket"},
+		{client.Options{TryAllTransports: true, Transports: []string{"polling"}}, []string{"polling"}, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			n := &network{}
+			stop := memoryServer(t, n, nil)
+			h := &handshakes{handler: n.handler, no: "polling"}
+			n.listen(h)
+			c := memoryClient(t, n, row.opts)
+			err := c.Connect(t.Context())
+			if got := h.take(); c.Transport() != row.on || (err == nil) != (row.on != "") || !slices.Equal(got, row.want) {
+				t.Errorf("%+v: on %q after handshakes on %q: %v", row.opts, c.Transport(), got, err)
+			}
+			_ = c.Close()
+			stop()
+			n.close()
+		})
+	}
+}
+
+func TestDisableUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		stop := memoryServer(t, n, nil)
+		c := memoryClient(t, n, client.Options{DisableUpgrade: true})
+		connect(t, c)
+		time.Sleep(time.Minute)
+		if c.Transport() != "polling" {
+			t.Errorf("on %s", c.Transport())
+		}
+		_ = c.Close()
+		stop()
+		n.close()
+	})
+}
+
+// With RetryConnect a server that is not up yet is waited for, as long as ctx says.
+func TestRetryConnect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		c := memoryClient(t, n, client.Options{RetryConnect: true, Jitter: -1})
+		failures := 0
+		c.OnReconnectError(func(context.Context, error) { failures++ })
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start := time.Now()
+		if err := c.Connect(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 5*time.Second || failures != 3 { // after 0 s, 1 s, 3 s
+			t.Errorf("after %s and %d failures: %v", time.Since(start), failures, err)
+		}
+		var stop func()
+		start = time.Now()
+		time.AfterFunc(2*time.Second, func() { stop = memoryServer(t, n, nil) })
+		if err := c.Connect(t.Context()); err != nil || time.Since(start) != 3*time.Second || failures != 5 {
+			t.Errorf("after %s and %d failures: %v", time.Since(start), failures, err)
 		}
 		_ = c.Close()
 		stop()
