@@ -57,7 +57,8 @@ type Options struct {
 
 	// Timeout bounds each attempt to connect, the answers of the namespaces included. Default 20 s.
 	Timeout time.Duration
-	// CallTimeout bounds Call when ctx has no deadline. Default 60 s.
+	// CallTimeout bounds Call when ctx has no deadline, and EmitFunc. Emitter.Timeout says otherwise for one.
+	// Default 60 s.
 	CallTimeout time.Duration
 
 	// RetryConnect makes Connect try again as after a broken connection, until ctx ends. Default false: the
@@ -93,7 +94,7 @@ type Options struct {
 	// Attachments is the most binary values of one packet, both ways. Default 10, which is also the
 	// servers' limit.
 	Attachments int
-	// MaxMessage is the largest message that is accepted, in bytes. Default 16 MiB.
+	// MaxMessage is the largest message that is accepted, in bytes, after decompression. Default 16 MiB.
 	MaxMessage int64
 	// Parser is the form of the packets; it must be the server's. Default the protocol's text.
 	Parser sio.Parser
