@@ -111,7 +111,7 @@ func ExampleListen() {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.Emit("join", "lobby"); err != nil {
+	if _, err := client.Call[[]string](ctx, c, "join", "lobby"); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(<-lobby.said)

@@ -195,14 +195,14 @@ func TestRetryConnect(t *testing.T) {
 		if err := c.Connect(ctx); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 5*time.Second || failures != 3 { // after 0 s, 1 s, 3 s
 			t.Errorf("after %s and %d failures: %v", time.Since(start), failures, err)
 		}
-		var stop func()
+		stop := make(chan func(), 1)
 		start = time.Now()
-		time.AfterFunc(2*time.Second, func() { stop = memoryServer(t, n, nil) })
+		time.AfterFunc(2*time.Second, func() { stop <- memoryServer(t, n, nil) })
 		if err := c.Connect(t.Context()); err != nil || time.Since(start) != 3*time.Second || failures != 5 {
 			t.Errorf("after %s and %d failures: %v", time.Since(start), failures, err)
 		}
 		_ = c.Close()
-		stop()
+		(<-stop)()
 		n.close()
 	})
 }

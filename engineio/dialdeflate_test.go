@@ -2,6 +2,7 @@ package engineio_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
@@ -182,6 +183,24 @@ func TestClientDeflateNotAgreed(t *testing.T) {
 		if _, err := engineio.Dial(t.Context(), url, opts); err == nil || !strings.Contains(err.Error(), "PerMessageDeflate.") {
 			t.Errorf("%v: %v", d, err)
 		}
+	}
+}
+
+// The same on polling, where net/http inflates.
+func TestClientGzipBomb(t *testing.T) {
+	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			t.Error("the client does not offer gzip")
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		_, _ = z.Write(bytes.Repeat([]byte("a"), 16<<20))
+		_ = z.Close()
+	}))
+	defer ts.Close()
+	opts := engineio.DialOptions{MaxMessage: 100_000, Open: func(*engineio.ClientConn) engineio.Receiver { return newCollector(1) }}
+	if _, err := engineio.Dial(t.Context(), ts.URL, opts); err == nil || !strings.Contains(err.Error(), "a body of more than 100000 bytes") {
+		t.Errorf("a bomb for a handshake: %v", err)
 	}
 }
 

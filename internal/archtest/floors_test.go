@@ -15,7 +15,7 @@ var floors = map[string]int{
 	"engineio":       1,
 	"cluster":        1,
 	"sessions":       1,
-	"wire/arguments": 1, // what wire/sio has parsed, as the input of typed handlers and methods; both ends use it
+	"wire/arguments": 1, // what wire/sio has parsed, as the input of typed handlers; both ends use it
 	"wire/msgpack":   1, // as pure as its neighbours, but made of wire/sio's packets
 
 	"cluster/internal/pump":       1, // what the buses have in common
