@@ -122,7 +122,8 @@ func TestListen(t *testing.T) {
 				t.Errorf("reported: %v", err)
 			}
 		}
-		client.Listen(c.Of("/closed"), &listener{l.seen})
+		refused := &record{} // of a namespace of its own, in parallel
+		client.Listen(c.Of("/closed"), &listener{refused})
 		if err := c.Of("/closed").Connect(within(t)); err == nil {
 			t.Error("/closed is open")
 		}
@@ -138,9 +139,12 @@ func TestListen(t *testing.T) {
 			t.Errorf("reported: %v", err)
 		}
 		_ = c.Close()
-		want := []string{"connect /chat", "ping", "1.1", "error an event", "any no such", `client: the server refuses namespace "/closed": closed`, "disconnect io client disconnect"}
+		want := []string{"connect /chat", "ping", "1.1", "error an event", "any no such", "disconnect io client disconnect"}
 		if got := l.seen.all(); !slices.Equal(got, want) {
 			t.Errorf("seen %q\nwant %q", got, want)
+		}
+		if got, want := refused.all(), []string{`client: the server refuses namespace "/closed": closed`}; !slices.Equal(got, want) {
+			t.Errorf("refused %q, want %q", got, want)
 		}
 	})
 }
