@@ -29,7 +29,11 @@ type (
 
 // decodeInto decodes the arguments of an event or ack into in, which points to an input type.
 func decodeInto(in any, event string, args sio.Args) error {
-	err := arguments.Decode(in, args)
+	return misfit(event, arguments.Decode(in, args))
+}
+
+// misfit names the event whose arguments do not fit.
+func misfit(event string, err error) error {
 	if m, ok := err.(*arguments.Misfit); ok {
 		return &ArgumentError{event, m.Got, m.Want, strings.ReplaceAll(m.Type, "arguments.", "client."), m.Err}
 	}
@@ -39,8 +43,15 @@ func decodeInto(in any, event string, args sio.Args) error {
 // withoutOffset takes the last argument off if it is one too many for in: with connection state recovery
 // servers append an offset to every event.
 func withoutOffset(in any, args sio.Args) sio.Args {
-	most, any := arguments.Most(in)
-	if n := args.Len(); !any && n == most+1 && isString(args.Raw[n-1]) {
+	if most, any := arguments.Most(in); !any {
+		return withoutLast(args, most)
+	}
+	return args
+}
+
+// withoutLast takes the last argument off if it is a string and one more than most.
+func withoutLast(args sio.Args, most int) sio.Args {
+	if n := args.Len(); n == most+1 && isString(args.Raw[n-1]) {
 		args.Raw = args.Raw[:n-1]
 	}
 	return args

@@ -49,26 +49,33 @@ func New(address string, opts Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := &Client{opts: opts}
+	if c.endpoint, c.namespace, err = opts.parseAddress(address); err != nil {
+		return nil, err
+	}
+	c.http, c.own = opts.httpClient()
+	c.changed.L = &c.mu
+	c.encoder = sio.Encoder{Parser: opts.Parser, JSON: opts.JSON, Attachments: opts.Attachments}
+	return c, nil
+}
+
+// parseAddress returns the address of Engine.IO and the namespace.
+func (o *Options) parseAddress(address string) (endpoint, namespace string, err error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // without the address, which may hold a token
 		}
-		return nil, fmt.Errorf("client: the address is no URL: %w", err)
+		return "", "", fmt.Errorf("client: the address is no URL: %w", err)
 	}
 	if u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
-		return nil, fmt.Errorf("client: the address must be like https://example.com, got scheme %q and host %q", u.Scheme, u.Host)
+		return "", "", fmt.Errorf("client: the address must be like https://example.com, got scheme %q and host %q", u.Scheme, u.Host)
 	}
-	c := &Client{opts: opts, namespace: u.Path}
-	if c.namespace == "" {
-		c.namespace = "/"
+	if namespace = u.Path; namespace == "" {
+		namespace = "/"
 	}
-	u.Path, u.RawPath = opts.Path, ""
-	c.endpoint = u.String()
-	c.http, c.own = opts.httpClient()
-	c.changed.L = &c.mu
-	c.encoder = sio.Encoder{Parser: opts.Parser, JSON: opts.JSON, Attachments: opts.Attachments}
-	return c, nil
+	u.Path, u.RawPath = o.Path, ""
+	return u.String(), namespace, nil
 }
 
 // Dial is New and Connect, for programs that only send and ask. To handle events use New, register the
@@ -108,6 +115,9 @@ func (c *Client) target() Emitter { return Emitter{socket: c.Of("")} }
 
 // Emit sends an event to the namespace of the client's address; see Socket.Emit.
 func (c *Client) Emit(event string, args ...any) error { return c.target().Emit(event, args...) }
+
+// Send emits the event "message" to the namespace of the client's address.
+func (c *Client) Send(args ...any) error { return c.target().Send(args...) }
 
 // Connect opens the connection and joins every namespace that has been named: the one of the address if
 // anything was registered on or emitted to it, or if there is no other, and those of Of. It returns when all
@@ -243,7 +253,8 @@ func (c *Client) OnReconnect(f func(ctx context.Context, attempt int)) {
 	c.hook(func(h *hooks) { h.reconnect = append(slices.Clip(h.reconnect), f) })
 }
 
-// OnReconnectError adds a function that is told why an attempt to reconnect has failed. There will be another.
+// OnReconnectError adds a function that is told why an attempt to reconnect has failed, or with
+// Options.RetryConnect the first attempt to connect. There will be another, unless ReconnectAttempts says not.
 func (c *Client) OnReconnectError(f func(ctx context.Context, err error)) {
 	c.hook(func(h *hooks) { h.failure = append(slices.Clip(h.failure), f) })
 }

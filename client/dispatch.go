@@ -17,7 +17,8 @@ type task struct {
 	link    *link // that it came by: an ack goes back by the same one
 	reason  Reason
 	err     error
-	offsets bool // the last argument may be an offset
+	offsets bool                      // the last argument may be an offset
+	then    func(ctx context.Context) // of taskAnswer
 }
 
 type taskKind uint8
@@ -27,6 +28,7 @@ const (
 	taskConnect
 	taskConnectError
 	taskDisconnect
+	taskAnswer // of an EmitFunc
 )
 
 const noAck = -1
@@ -68,10 +70,16 @@ func (s *Socket) enqueueLocked(t task) {
 // dispatch runs the handlers of one namespace until its queue is empty.
 func (s *Socket) dispatch() {
 	c := s.client
+	ended := false
+	defer func() {
+		if !ended { // a handler has ended the goroutine, as t.FailNow does: what is queued is still to be handled
+			c.tasks.Go(s.dispatch)
+		}
+	}()
 	for {
 		c.mu.Lock()
 		if len(s.queue) == 0 {
-			s.queue, s.dispatching = nil, false
+			s.queue, s.dispatching, ended = nil, false, true
 			c.mu.Unlock()
 			return
 		}
@@ -95,6 +103,8 @@ func (s *Socket) dispatch() {
 			for _, f := range h.onDisconnect {
 				s.guard(ctx, "disconnect", func() error { f(ctx, t.reason); return nil })
 			}
+		case taskAnswer:
+			t.then(ctx)
 		}
 	}
 }
@@ -112,7 +122,7 @@ func (s *Socket) handle(ctx context.Context, hs *handlers, t task) {
 	var out any
 	var answered bool
 	var err error
-	switch h := hs.events[t.event]; {
+	switch h := hs.lookup(t.event); {
 	case h != nil:
 		err = protect(func() (err error) {
 			out, answered, err = h.call(ctx, t.event, t.args, t.offsets && t.id == noAck)

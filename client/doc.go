@@ -7,6 +7,8 @@
 //	members, err := client.Call[[]string](ctx, c, "join", "lobby")
 //	err = c.Wait() // until Close, or until there is nothing left to wait for
 //
+// [Listen] registers the methods of a value, [EmitFunc] takes an ack in a function.
+//
 // Register handlers before Connect, so that they see what the server sends first. [Dial] is New and
 // Connect for programs that only send and ask, [DialSimple] a blocking form for scripts.
 //
@@ -16,7 +18,7 @@
 // longer or shorter, without end unless Options say otherwise. A [Socket] is one namespace on it, with an
 // id of its own. What is emitted while there is no connection waits for one, within bounds, except with
 // Volatile. What was under way when a connection broke may be lost and nobody is told, unless it asked for
-// an ack: Call then returns ErrDisconnected. Options.Retries sends again until there is an ack.
+// an ack: Call then returns ErrDisconnected, and so hears the function of EmitFunc. Options.Retries sends again until there is an ack.
 //
 // A namespace that the server has refused or ended ("io server disconnect") is not joined again by
 // itself, as in JavaScript: Socket.Connect does. When no namespace is left the client ends.
@@ -26,7 +28,8 @@
 // One goroutine opens and reopens the connection, from Connect until the client has ended. The connection
 // has one reader and one writer. Each namespace's handlers run one after another, in the order of its
 // events, on a goroutine that lives while events are queued; namespaces run in parallel. Acks never queue
-// behind handlers, so a handler may Call. Close waits for all of them.
+// behind handlers, so a handler may Call; the functions of EmitFunc do, because they run among them. Close waits
+// for all of them.
 //
 // Client.mu guards everything that is not immutable. It is held for assignments only: never while
 // bytes are written, never while a callback runs. Order: Client.mu -> engineio.ClientConn.mu.

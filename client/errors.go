@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	// ErrDisconnected is returned by a Call whose connection ended before the ack came, and by Emit and Call
-	// on a namespace that the server has refused or ended: Socket.Connect joins it again.
+	// ErrDisconnected is returned by a Call, and told to the function of an EmitFunc, whose connection ended
+	// before the ack came, and returned by Emit and Call on a namespace that the server has refused or ended: Socket.Connect joins it again.
 	ErrDisconnected = errors.New("client: the namespace is disconnected")
 	// ErrNotConnected is returned by Emit and Call when there is no connection and nothing may wait for one.
 	ErrNotConnected = errors.New("client: not connected: call Connect first, or again after Close")
@@ -19,7 +19,7 @@ var (
 	ErrTimeout = errors.New("client: the server did not answer in time: does it have a handler for this event that acks?")
 	// ErrBufferFull is returned by Emit and Call when too much waits for a connection already.
 	ErrBufferFull = errors.New("client: too many events wait for a connection: see BufferEvents and BufferBytes")
-	// ErrNotWritable is returned by a volatile Call when the event cannot leave at once.
+	// ErrNotWritable is returned by a volatile Call or EmitFunc when the event cannot leave at once.
 	ErrNotWritable = errors.New("client: the event cannot be sent at once and is volatile: without Volatile it waits")
 	// ErrConnected is returned by Connect when the client is connected, or about to be.
 	ErrConnected = errors.New("client: connected or connecting already: Close first")

@@ -27,13 +27,15 @@ type handler struct {
 // handlers are what is registered on one namespace. They are replaced, never changed: the fields of a Socket
 // that point to them are guarded by Client.mu.
 type handlers struct {
-	events         map[string]*handler
+	events         map[string]*handler // by On and OnCall
+	methods        map[string]*handler // by Listen
 	any            []func(ctx context.Context, event string, args Args)
 	arrival        []func(event string, args Args)
 	unhandled      func(ctx context.Context, event string, args Args) (any, error)
 	onConnect      []func(ctx context.Context)
 	onConnectError []func(ctx context.Context, err error)
 	onDisconnect   []func(ctx context.Context, reason Reason)
+	onEmit         []func(event string, args []any)
 }
 
 // On registers a handler for an event. In is the type of the event's one argument; None, Args2 to Args4 and
@@ -93,10 +95,7 @@ func Off(to Target, event string) (found bool) {
 
 func register(to Target, event string, missing bool, call func(context.Context, string, sio.Args, bool) (any, bool, error)) {
 	s := to.target().socket
-	site := "an unknown place"
-	if _, file, line, ok := runtime.Caller(2); ok {
-		site = fmt.Sprintf("%s:%d", file, line)
-	}
+	site := caller(3)
 	switch {
 	case missing:
 		panic(fmt.Sprintf("client: event %q on %q: the handler is nil, at %s", event, s.name, site))
@@ -112,6 +111,23 @@ func register(to Target, event string, missing bool, call func(context.Context, 
 		events[event] = &handler{site, call}
 		h.events = events
 	})
+}
+
+// caller returns the place in the user's program that called this package, skip functions ago.
+func caller(skip int) string {
+	_, file, line, ok := runtime.Caller(skip)
+	if !ok {
+		return "an unknown place"
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}
+
+// lookup returns the handler of an event, nil for none.
+func (h *handlers) lookup(event string) *handler {
+	if own := h.events[event]; own != nil {
+		return own
+	}
+	return h.methods[event]
 }
 
 // change replaces the handlers by what f makes of them.

@@ -24,6 +24,9 @@ type Options struct {
 	// handshake.auth. It is called for every attempt, so that it can return a fresh token. An error makes the
 	// attempt fail. Default none. Socket.SetAuth is the same for one namespace.
 	Auth func(ctx context.Context) (any, error)
+	// AddressFunc returns the address for each attempt, in place of New's: another server of several, or a fresh
+	// token in the query. Its path does not count. An error makes the attempt fail. Default New's.
+	AddressFunc func(ctx context.Context) (string, error)
 	// Header is sent with every HTTP request. Default none.
 	Header http.Header
 	// HeaderFunc returns more of them, and is called for every attempt. Default none.
@@ -36,6 +39,12 @@ type Options struct {
 	TryAllTransports bool
 	// DisableUpgrade stays on the transport of the handshake. Default false.
 	DisableUpgrade bool
+	// RememberUpgrade begins on WebSocket when the connection before has come to be on one, which saves the
+	// reconnect three requests. If that attempt fails the next begins as Transports say. Default false.
+	RememberUpgrade bool
+	// PerMessageDeflate offers to compress messages on WebSocket, for servers with the option of that name. Its
+	// own comment says what that costs. What a server sends may inflate to MaxMessage. Default nil: no.
+	PerMessageDeflate *engineio.Deflate
 
 	// HTTP does the requests and says how to dial, through which proxy and with which TLS. Its Jar keeps
 	// cookies. Default: one with the settings of http.DefaultTransport and a jar of its own. WebSockets
@@ -48,7 +57,8 @@ type Options struct {
 
 	// Timeout bounds each attempt to connect, the answers of the namespaces included. Default 20 s.
 	Timeout time.Duration
-	// CallTimeout bounds Call when ctx has no deadline. Default 60 s.
+	// CallTimeout bounds Call when ctx has no deadline, and EmitFunc. Emitter.Timeout says otherwise for one.
+	// Default 60 s.
 	CallTimeout time.Duration
 
 	// RetryConnect makes Connect try again as after a broken connection, until ctx ends. Default false: the
@@ -84,7 +94,7 @@ type Options struct {
 	// Attachments is the most binary values of one packet, both ways. Default 10, which is also the
 	// servers' limit.
 	Attachments int
-	// MaxMessage is the largest message that is accepted, in bytes. Default 16 MiB.
+	// MaxMessage is the largest message that is accepted, in bytes, after decompression. Default 16 MiB.
 	MaxMessage int64
 	// Parser is the form of the packets; it must be the server's. Default the protocol's text.
 	Parser sio.Parser
@@ -166,9 +176,9 @@ func (o *Options) httpClient() (*http.Client, *http.Transport) {
 	return &http.Client{Transport: own, Jar: jar}, own
 }
 
-func (o *Options) dialOptions(header http.Header, h *http.Client, open func(*engineio.ClientConn) engineio.Receiver) engineio.DialOptions {
+func (o *Options) dialOptions() engineio.DialOptions {
 	return engineio.DialOptions{
-		Open: open, Transports: o.Transports, TryAll: o.TryAllTransports, DisableUpgrade: o.DisableUpgrade,
-		Header: header, HTTP: h, MaxMessage: o.MaxMessage,
+		Transports: o.Transports, TryAll: o.TryAllTransports, DisableUpgrade: o.DisableUpgrade,
+		PerMessageDeflate: o.PerMessageDeflate, MaxMessage: o.MaxMessage,
 	}
 }

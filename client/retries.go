@@ -11,26 +11,27 @@ import (
 // retry is an event of Options.Retries. It is sent, the same each time, until it has been acked, and the
 // next one waits. The ack of any try counts.
 type retry struct {
+	socket  *Socket
 	event   string
 	id      int64
 	message *engineio.Message
 	answer  *question     // of the ack; not ended by a disconnect
-	asker   *question     // a Call; nil if nobody waits
+	asker   *question     // of a Call or EmitFunc; nil if nobody waits
 	dropped chan struct{} // closed when it is not to be sent any more; under client.mu
 }
 
 // retry queues an event. asker is nil when nobody waits for the answer.
-func (s *Socket) retry(event string, args []any, asker *question) (*retry, error) {
-	c := s.client
-	r := &retry{event: event, answer: &question{answer: make(chan settled, 1)}, asker: asker, dropped: make(chan struct{})}
-	r.id = s.await(r.answer)
+func (e Emitter) retry(event string, args []any, asker *question) (*retry, error) {
+	s, c := e.socket, e.socket.client
+	r := &retry{socket: s, event: event, id: s.nextID(), asker: asker, dropped: make(chan struct{})}
+	r.answer = &question{answer: make(chan settled, 1), retry: r}
 	var err error
-	if r.message, err = c.encodeEvent(s.name, r.id, event, args); err != nil {
-		s.giveUp(r.id)
+	if r.message, err = e.encode(r.id, event, args); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	s.observeLocked(event, args)
 	switch {
 	case c.run == nil && c.last != nil, c.run != nil && c.run.ctx.Err() != nil:
 		err = ErrNotConnected
@@ -40,9 +41,9 @@ func (s *Socket) retry(event string, args []any, asker *question) (*retry, error
 		err = ErrBufferFull
 	}
 	if err != nil {
-		delete(s.pending, r.id)
 		return nil, err
 	}
+	s.awaitLocked(r.id, r.answer)
 	s.retries = append(s.retries, r)
 	s.startRetriesLocked()
 	return r, nil
@@ -72,13 +73,13 @@ func (s *Socket) runRetries() {
 			continue // it has been taken out of the queue
 		}
 		c.mu.Lock()
-		s.retries = slices.DeleteFunc(s.retries, func(other *retry) bool { return other == r })
+		r.takeOutLocked()
 		delete(s.pending, r.id)
+		if r.asker != nil {
+			r.asker.settleLocked(got) // unless the ack has
+		}
 		c.mu.Unlock()
-		switch {
-		case r.asker != nil:
-			r.asker.settle(got)
-		case got.err != nil:
+		if r.asker == nil && got.err != nil {
 			c.report(ctx, s.name, r.event, fmt.Errorf("client: event %q: %w", r.event, got.err))
 		}
 	}
@@ -92,7 +93,12 @@ func (s *Socket) deliver(r *retry) (got settled, over bool) {
 			return settled{err: err}, false
 		}
 		if l == nil {
-			return settled{}, true
+			select {
+			case got = <-r.answer.answer: // acked as the connection broke
+				return got, false
+			default:
+				return settled{}, true
+			}
 		}
 		timer := time.NewTimer(s.client.opts.AckTimeout)
 		select {
@@ -110,7 +116,7 @@ func (s *Socket) deliver(r *retry) (got settled, over bool) {
 	return settled{err: fmt.Errorf("no ack after %d tries: %w", s.client.opts.Retries+1, ErrTimeout)}, false
 }
 
-// sendWhenConnected returns the link that r was sent on, nil if it has been dropped.
+// sendWhenConnected returns the link that r was sent on, nil if it has been dropped or acked.
 func (s *Socket) sendWhenConnected(r *retry) (*link, error) {
 	c := s.client
 	c.mu.Lock()
@@ -120,6 +126,9 @@ func (s *Socket) sendWhenConnected(r *retry) (*link, error) {
 		case <-r.dropped:
 			return nil, nil
 		default:
+		}
+		if r.answer.over {
+			return nil, nil
 		}
 		if l := s.link; s.state == connected && !l.over {
 			switch err := l.conn.Send(r.message); err {
@@ -138,14 +147,25 @@ func (s *Socket) sendWhenConnected(r *retry) (*link, error) {
 func (s *Socket) forgetRetry(r *retry) {
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
-	if n := len(s.retries); n == 0 {
-		return
-	}
-	before := len(s.retries)
-	s.retries = slices.DeleteFunc(s.retries, func(other *retry) bool { return other == r })
-	if len(s.retries) < before {
+	if r.takeOutLocked() {
 		s.dropLocked(r)
 	}
+}
+
+// takeOutLocked takes r out of the queue and reports whether it was there.
+func (r *retry) takeOutLocked() bool {
+	before := len(r.socket.retries)
+	r.socket.retries = slices.DeleteFunc(r.socket.retries, func(other *retry) bool { return other == r })
+	return len(r.socket.retries) < before
+}
+
+// ackedLocked makes room for the next event, and tells who asked, where the ack came: runRetries follows later.
+func (r *retry) ackedLocked(got settled) {
+	r.takeOutLocked()
+	if r.asker != nil {
+		r.asker.settleLocked(got)
+	}
+	r.socket.client.changed.Broadcast()
 }
 
 // dropLocked tells whoever sends r that it is over.
@@ -160,7 +180,7 @@ func (s *Socket) dropRetriesLocked(err error) {
 	for _, r := range s.retries {
 		s.dropLocked(r)
 		if r.asker != nil {
-			r.asker.settle(settled{err: err})
+			r.asker.settleLocked(settled{err: err})
 		}
 	}
 	s.retries = nil

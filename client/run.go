@@ -24,6 +24,10 @@ type run struct {
 	link  *link // the present connection; guarded by client.mu
 	began bool  // ready is closed; owned by loop
 	final error // of the last namespace to end; guarded by client.mu
+
+	// Of Options.RememberUpgrade; owned by loop.
+	upgraded bool // the last connection came to be on WebSocket
+	doubted  bool // the last attempt to begin there has failed
 }
 
 func newRun(c *Client, ctx context.Context) *run {
@@ -68,12 +72,15 @@ func (r *run) once(back *backoff) error {
 	c := r.client
 	l, err := r.open()
 	if err != nil {
-		if back.attempts > 0 && r.ctx.Err() == nil {
+		if (back.attempts > 0 || c.opts.RetryConnect) && r.ctx.Err() == nil {
 			runHooks(r, "reconnect_error", c.loadHooks().failure, err)
 		}
 		return err
 	}
-	defer l.conn.Wait()
+	defer func() {
+		l.conn.Wait()
+		r.upgraded, r.doubted = l.conn.Transport() == engineio.WebSocket, false
+	}()
 	if back.attempts > 0 {
 		runHooks(r, "reconnect", c.loadHooks().reconnect, back.attempts)
 	}
@@ -156,7 +163,11 @@ func (r *run) open() (*link, error) {
 	c := r.client
 	ctx, cancel := context.WithTimeoutCause(r.ctx, c.opts.Timeout, fmt.Errorf("client: no connection within %s", c.opts.Timeout))
 	defer cancel()
-	header, err := r.header(ctx)
+	opts, err := r.dialOptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	endpoint, err := r.endpoint(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -171,11 +182,12 @@ func (r *run) open() (*link, error) {
 	}
 	l := &link{run: r, settled: make(chan struct{}), ended: make(chan struct{})}
 	l.decoder = sio.NewParserDecoder(c.opts.Parser, sio.FromServer, &sio.Limits{Attachments: c.opts.Attachments, AttachmentBytes: c.opts.MaxMessage * 10})
-	open := func(conn *engineio.ClientConn) engineio.Receiver {
+	opts.Open = func(conn *engineio.ClientConn) engineio.Receiver {
 		l.conn = conn
 		return l
 	}
-	if _, err = engineio.Dial(ctx, c.endpoint, c.opts.dialOptions(header, c.http, open)); err != nil {
+	if _, err = engineio.Dial(ctx, endpoint, opts); err != nil {
+		r.doubted = r.upgraded && !r.doubted // so that a server that is down does not cost the memory
 		return nil, err
 	}
 	c.mu.Lock()
@@ -196,6 +208,33 @@ func (r *run) open() (*link, error) {
 	l.settleLocked()
 	c.mu.Unlock()
 	return l, nil
+}
+
+// dialOptions are those of this attempt.
+func (r *run) dialOptions(ctx context.Context) (opts engineio.DialOptions, err error) {
+	c := r.client
+	opts = c.opts.dialOptions()
+	opts.HTTP = c.http
+	if c.opts.RememberUpgrade && r.upgraded && !r.doubted && len(opts.Transports) != 1 {
+		opts.Transports = []string{engineio.WebSocket, engineio.Polling}
+	}
+	opts.Header, err = r.header(ctx)
+	return opts, err
+}
+
+// endpoint is the address of this attempt.
+func (r *run) endpoint(ctx context.Context) (endpoint string, err error) {
+	c := r.client
+	if c.opts.AddressFunc == nil {
+		return c.endpoint, nil
+	}
+	var address string
+	err = protect(func() (err error) { address, err = c.opts.AddressFunc(ctx); return err })
+	if err != nil {
+		return "", fmt.Errorf("client: Options.AddressFunc: %w", err)
+	}
+	endpoint, _, err = c.opts.parseAddress(address)
+	return endpoint, err
 }
 
 func (r *run) header(ctx context.Context) (http.Header, error) {

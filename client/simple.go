@@ -8,6 +8,8 @@ import (
 
 // A Simple is a client without callbacks, for scripts and for tests: it sends, asks (with Call), and
 // receives one event after another. It reconnects like any other. All methods may be called concurrently.
+// Call takes it too, client.Call[int](ctx, s, "sum", 1, 2), and so does every function with a Target; an event
+// that the server wants acked is answered by a handler of OnCall, or not at all.
 type Simple struct {
 	client *Client
 	events chan Event
@@ -21,7 +23,8 @@ type Event struct {
 	Args Args
 }
 
-// DialSimple connects and joins the namespace of the address; see New. Close must be called.
+// DialSimple connects and joins the namespace of the address, "https://example.com/chat"; see New. Close must be
+// called.
 func DialSimple(ctx context.Context, address string, opts Options) (*Simple, error) {
 	c, err := New(address, opts)
 	if err != nil {
@@ -51,6 +54,9 @@ func DialSimple(ctx context.Context, address string, opts Options) (*Simple, err
 // Emit is Client.Emit.
 func (s *Simple) Emit(event string, args ...any) error { return s.client.Emit(event, args...) }
 
+// Send emits the event "message".
+func (s *Simple) Send(args ...any) error { return s.client.Send(args...) }
+
 // Receive waits for the next event. It waits through reconnects; when the client has ended it returns why,
 // and ErrNotConnected after Close. When ctx ends first no event is lost.
 func (s *Simple) Receive(ctx context.Context) (Event, error) {
@@ -68,6 +74,12 @@ func (s *Simple) Receive(ctx context.Context) (Event, error) {
 		return Event{}, waitError(ctx)
 	}
 }
+
+// Connected reports whether the namespace is joined right now.
+func (s *Simple) Connected() bool { return s.client.Connected() }
+
+// Namespace returns the name of the namespace, that of the address.
+func (s *Simple) Namespace() string { return s.client.namespace }
 
 // ID returns the socket's id, "" while the client reconnects.
 func (s *Simple) ID() string { return s.client.ID() }

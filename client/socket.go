@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -33,7 +34,7 @@ type Socket struct {
 	early       []task // events that came before CONNECT
 
 	lastID      int64
-	pending     map[int64]*question // Calls that wait for their ack
+	pending     map[int64]*question // what waits for its ack
 	buffer      []buffered          // waits for a connection
 	bufferBytes int
 
@@ -86,6 +87,14 @@ func (s *Socket) Recovered() bool {
 	return s.recovered
 }
 
+// Active reports whether the namespace is joined, or will be on the next connection without being asked to:
+// in OnDisconnect it tells a connection that broke from the end.
+func (s *Socket) Active() bool {
+	s.client.mu.Lock()
+	defer s.client.mu.Unlock()
+	return s.wanted && s.client.run != nil && (s.state != idle || !s.client.opts.DisableReconnection)
+}
+
 // SetAuth makes f say what this namespace is joined with, instead of Options.Auth.
 func (s *Socket) SetAuth(f func(ctx context.Context) (any, error)) {
 	s.client.mu.Lock()
@@ -104,7 +113,14 @@ func (s *Socket) Emit(event string, args ...any) error { return s.target().Emit(
 // Volatile returns an Emitter whose events are dropped when they would have to wait.
 func (s *Socket) Volatile() Emitter { return s.target().Volatile() }
 
-// Timeout returns an Emitter whose Calls wait at most d, whatever their context says.
+// Send emits the event "message".
+func (s *Socket) Send(args ...any) error { return s.target().Send(args...) }
+
+// Compress returns an Emitter that says whether compression is worth its time. See Emitter.Compress.
+func (s *Socket) Compress(on bool) Emitter { return s.target().Compress(on) }
+
+// Timeout returns an Emitter whose Calls wait at most d, whatever their context says, and so do the
+// functions of EmitFunc.
 func (s *Socket) Timeout(d time.Duration) Emitter { return s.target().Timeout(d) }
 
 // Connect joins the namespace of a client that is connected already: one that Of has named since, or that the
@@ -240,10 +256,10 @@ func (s *Socket) leaveLocked(reason Reason) {
 		}
 	}
 	s.state, s.link, s.early = idle, nil, nil
-	for id, q := range s.pending {
-		if q.sent {
+	for _, id := range slices.Sorted(maps.Keys(s.pending)) {
+		if q := s.pending[id]; q.sent {
 			delete(s.pending, id)
-			q.settle(settled{err: ErrDisconnected})
+			q.settleLocked(settled{err: ErrDisconnected})
 		}
 	}
 	if was == connected {
@@ -263,9 +279,10 @@ func (s *Socket) settledLocked(err error) {
 func (s *Socket) abandonLocked(err error) {
 	s.buffer, s.bufferBytes = nil, 0
 	s.dropRetriesLocked(err) // first: their questions are nobody's
-	for id, q := range s.pending {
+	for _, id := range slices.Sorted(maps.Keys(s.pending)) {
+		q := s.pending[id]
 		delete(s.pending, id)
-		q.settle(settled{err: err})
+		q.settleLocked(settled{err: err})
 	}
 }
 
@@ -293,7 +310,7 @@ func (s *Socket) flushLocked() (failed []failedEvent) {
 			q.sent = true
 		case err != nil && q != nil:
 			delete(s.pending, b.id)
-			q.settle(settled{err: err})
+			q.settleLocked(settled{err: err})
 		case err != nil:
 			failed = append(failed, failedEvent{b.event, fmt.Errorf("client: event %q, which waited for a connection, was not sent: %w", b.event, err)})
 		}

@@ -1,12 +1,11 @@
 package core
 
 import (
-	"fmt"
+	"context"
 	"maps"
 	"reflect"
-	"strings"
-	"unicode"
 
+	"github.com/siokit/siokit/wire/arguments"
 	"github.com/siokit/siokit/wire/sio"
 )
 
@@ -44,163 +43,114 @@ func ListenAs(r Registrar, v any, name func(method string) string) { listen(r, v
 
 // SnakeCase returns the event that Listen takes a method for: "MyEvent" is my_event and "HTTPGet"
 // http_get.
-func SnakeCase(method string) string {
-	letters := []rune(method)
-	var b strings.Builder
-	for i, l := range letters {
-		if i > 0 && unicode.IsUpper(l) {
-			after, before := i+1 < len(letters) && unicode.IsLower(letters[i+1]), letters[i-1]
-			if unicode.IsLower(before) || unicode.IsDigit(before) || after && before != '_' {
-				b.WriteByte('_')
-			}
-		}
-		b.WriteRune(unicode.ToLower(l))
-	}
-	return b.String()
-}
-
-// class is the methods of a value, on their way into a handlerSet.
-type class struct {
-	value any
-	site  string
-	set   *handlerSet
-	opts  options
-
-	methods map[string]*handler // by event
-	special registered          // the methods that are no events
-}
+func SnakeCase(method string) string { return arguments.SnakeCase(method) }
 
 func listen(r Registrar, v any, name func(string) string, site string) {
 	set, opts := r.registrar()
-	cl := &class{value: v, site: site, set: set, opts: opts, methods: make(map[string]*handler)}
-	t := reflect.TypeOf(v)
-	if t == nil {
-		cl.fail("the value is nil")
-	}
-	found := 0
-	for i := range t.NumMethod() {
-		method := t.Method(i).Name
-		rest, on := strings.CutPrefix(method, "On")
-		if first := []rune(rest); !on || len(first) == 0 || !unicode.IsUpper(first[0]) {
-			continue
+	var special registered // the methods that are no events
+	cl := &arguments.Class{Package: "core", Place: set.place, Site: site, Value: v, Contexts: contextTypes, Name: name}
+	cl.Special = specialMethods(&special, cl, opts)
+	methods := cl.Methods()
+	set.change(func(r *registered) {
+		all := maps.Clone(r.methods)
+		if all == nil {
+			all = make(map[string]*handler)
 		}
-		if cl.takeSpecial(method) {
-			found++
-			continue
+		for _, m := range methods {
+			if first, twice := all[m.Event]; twice {
+				cl.Fail("event %q has a method already: %s", m.Event, first.site)
+			}
+			all[m.Event] = &handler{site: m.Site, options: opts, call: methodCall(m, set.validate)}
 		}
-		if event := name(rest); event != "" {
-			cl.takeEvent(method, event, reflect.ValueOf(v).Method(i))
-			found++
+		if special.unhandled != nil {
+			if r.unhandled != nil {
+				cl.Fail("OnUnhandled is registered already, at %s", r.unhandled.site)
+			}
+			r.unhandled = special.unhandled
 		}
-	}
-	if found == 0 {
-		if t.Kind() != reflect.Pointer && reflect.PointerTo(t).NumMethod() > t.NumMethod() {
-			cl.fail("its methods are those of the pointer: pass a *%s", t)
-		}
-		cl.fail("it has no exported method whose name begins with On")
-	}
-	cl.register()
+		r.methods = all
+		r.onConnect = append(r.onConnect, special.onConnect...)
+		r.onDisconnect = append(r.onDisconnect, special.onDisconnect...)
+		r.onError = append(r.onError, special.onError...)
+		r.onAny = append(r.onAny, special.onAny...)
+	})
 }
 
-func (cl *class) fail(format string, args ...any) {
-	panic(fmt.Sprintf("core: Listen on %q with %T: %s, at %s", cl.set.place, cl.value, fmt.Sprintf(format, args...), cl.site))
+// specialMethods says which methods are no events, and puts those of the class into r.
+func specialMethods(r *registered, cl *arguments.Class, opts options) map[string]arguments.Special {
+	return map[string]arguments.Special{
+		"OnConnect": {Form: "OnConnect(*core.Context) error", Take: func(v any) bool {
+			h, ok := v.(interface{ OnConnect(*Context) error })
+			if ok {
+				r.onConnect = append(r.onConnect, h.OnConnect)
+			}
+			return ok
+		}},
+		"OnDisconnect": {Form: "OnDisconnect(*core.Context, core.Reason)", Take: func(v any) bool {
+			switch h := v.(type) {
+			case interface{ OnDisconnect(*Context, Reason) }:
+				r.onDisconnect = append(r.onDisconnect, h.OnDisconnect)
+			case interface{ OnDisconnect(*Context) }:
+				r.onDisconnect = append(r.onDisconnect, func(c *Context, _ Reason) { h.OnDisconnect(c) })
+			default:
+				return false
+			}
+			return true
+		}},
+		"OnError": {Form: "OnError(*core.Context, error)", Take: func(v any) bool {
+			h, ok := v.(interface{ OnError(*Context, error) })
+			if ok {
+				r.onError = append(r.onError, h.OnError)
+			}
+			return ok
+		}},
+		"OnAny": {Form: "OnAny(*core.Context, string, core.Args)", Take: func(v any) bool {
+			h, ok := v.(interface{ OnAny(*Context, string, Args) })
+			if ok {
+				r.onAny = append(r.onAny, h.OnAny)
+			}
+			return ok
+		}},
+		"OnUnhandled": {Form: "OnUnhandled(*core.Context, string, core.Args) (any, error)", Take: func(v any) bool {
+			h, ok := v.(interface {
+				OnUnhandled(*Context, string, Args) (any, error)
+			})
+			if ok {
+				r.unhandled = catchAll(h.OnUnhandled, cl.At("OnUnhandled"), opts)
+			}
+			return ok
+		}},
+	}
 }
 
-// takeSpecial takes one of the methods that are no events.
-func (cl *class) takeSpecial(method string) bool {
-	var form string
-	ok := true
-	switch method {
-	case "OnConnect":
-		form = "OnConnect(*core.Context) error"
-		if v, is := cl.value.(interface{ OnConnect(*Context) error }); is {
-			cl.special.onConnect = append(cl.special.onConnect, v.OnConnect)
-		} else {
-			ok = false
+var contextTypes = []reflect.Type{reflect.TypeFor[*Context](), reflect.TypeFor[context.Context]()}
+
+// methodCall makes of a method what a handler calls.
+func methodCall(m *arguments.Method, validate func(any) error) func(*Context, sio.Args) (any, bool, error) {
+	read := methodReader(m, validate)
+	return func(c *Context, args sio.Args) (any, bool, error) {
+		targets := m.Targets()
+		if err := read(targets, c.event, args); err != nil {
+			return nil, false, err
 		}
-	case "OnDisconnect":
-		form = "OnDisconnect(*core.Context, core.Reason)"
-		switch v := cl.value.(type) {
-		case interface{ OnDisconnect(*Context, Reason) }:
-			cl.special.onDisconnect = append(cl.special.onDisconnect, v.OnDisconnect)
-		case interface{ OnDisconnect(*Context) }:
-			cl.special.onDisconnect = append(cl.special.onDisconnect, func(c *Context, _ Reason) { v.OnDisconnect(c) })
-		default:
-			ok = false
-		}
-	case "OnError":
-		form = "OnError(*core.Context, error)"
-		if v, is := cl.value.(interface{ OnError(*Context, error) }); is {
-			cl.special.onError = append(cl.special.onError, v.OnError)
-		} else {
-			ok = false
-		}
-	case "OnAny":
-		form = "OnAny(*core.Context, string, core.Args)"
-		if v, is := cl.value.(interface{ OnAny(*Context, string, Args) }); is {
-			cl.special.onAny = append(cl.special.onAny, v.OnAny)
-		} else {
-			ok = false
-		}
-	case "OnUnhandled":
-		form = "OnUnhandled(*core.Context, string, core.Args) (any, error)"
-		if v, is := cl.value.(interface {
-			OnUnhandled(*Context, string, Args) (any, error)
-		}); is {
-			cl.special.unhandled = catchAll(v.OnUnhandled, cl.at(method), cl.opts)
-		} else {
-			ok = false
+		return m.Call(c, targets)
+	}
+}
+
+// methodReader returns what decodes and validates the arguments of a method.
+func methodReader(m *arguments.Method, validate func(any) error) func(targets []any, event string, args sio.Args) error {
+	switch inputs := m.Inputs(); len(inputs) {
+	case 0:
+		return func([]any, string, sio.Args) error { return nil }
+	case 1:
+		check := validationOf(inputs[0], validate)
+		return func(targets []any, event string, args sio.Args) error {
+			return readInto(targets[0], event, args, check)
 		}
 	default:
-		return false
-	}
-	if !ok {
-		cl.fail("method %s must be %s; an event of that name is served by On", method, form)
-	}
-	return true
-}
-
-// at names a method in texts.
-func (cl *class) at(method string) string {
-	return fmt.Sprintf("%s (%T.%s)", cl.site, cl.value, method)
-}
-
-func (cl *class) takeEvent(method, event string, f reflect.Value) {
-	if sio.Reserved(event) {
-		cl.fail("method %s would serve the event %q, which is reserved: rename it", method, event)
-	}
-	if first, twice := cl.methods[event]; twice {
-		cl.fail("method %s serves the event %q, and so does %s: rename one", method, event, first.site)
-	}
-	call, wrong := methodCall(f, cl.set.validate)
-	if wrong != "" {
-		cl.fail("method %s is a %s: %s", method, named(f.Type().String()), wrong)
-	}
-	cl.methods[event] = &handler{site: cl.at(method), options: cl.opts, call: call}
-}
-
-func (cl *class) register() {
-	cl.set.change(func(r *registered) {
-		methods := maps.Clone(r.methods)
-		if methods == nil {
-			methods = make(map[string]*handler)
+		shape, check := m.Shape(), validationOfAll(inputs, validate)
+		return func(targets []any, event string, args sio.Args) error {
+			return readEach(targets, shape, event, args, check)
 		}
-		for event, h := range cl.methods {
-			if first, twice := methods[event]; twice {
-				cl.fail("event %q has a method already: %s", event, first.site)
-			}
-			methods[event] = h
-		}
-		if own := cl.special.unhandled; own != nil {
-			if r.unhandled != nil {
-				cl.fail("OnUnhandled is registered already, at %s", r.unhandled.site)
-			}
-			r.unhandled = own
-		}
-		r.methods = methods
-		r.onConnect = append(r.onConnect, cl.special.onConnect...)
-		r.onDisconnect = append(r.onDisconnect, cl.special.onDisconnect...)
-		r.onError = append(r.onError, cl.special.onError...)
-		r.onAny = append(r.onAny, cl.special.onAny...)
-	})
+	}
 }

@@ -13,8 +13,9 @@ var buffers = sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, 1024
 
 func borrowBuffer() *buffer { return buffers.Get().(*buffer) }
 
+// release gives b back; nil is none.
 func (b *buffer) release() {
-	if cap(b.b) > 64<<10 {
+	if b == nil || cap(b.b) > 64<<10 {
 		return // a rare large one is not kept
 	}
 	b.b = b.b[:0]

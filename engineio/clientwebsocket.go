@@ -21,6 +21,9 @@ type clientSocket struct {
 	nc   net.Conn
 	ws   *websocket.Conn
 
+	deflate *Deflate         // nil unless the server has agreed to it
+	message io.LimitedReader // being read; owned by the reader
+
 	broken bool // reading failed; guarded by conn.mu
 }
 
@@ -36,7 +39,14 @@ func (c *ClientConn) dialWebSocket(ctx context.Context) (*clientSocket, error) {
 		d.TLSClientConfig = &tls.Config{}
 	}
 	d.TLSClientConfig.NextProtos = []string{"http/1.1"} // HTTP/2 has no Upgrade
+	deflate := c.opts.PerMessageDeflate
+	d.EnableCompression = deflate != nil
 	ws, resp, err := d.DialContext(ctx, c.requestURL(WebSocket), c.opts.Header)
+	if err != nil && deflate != nil && resp != nil && resp.StatusCode == http.StatusSwitchingProtocols && !errors.Is(err, websocket.ErrBadHandshake) {
+		// The server wants to keep what it has compressed, which gorilla does not do.
+		d.EnableCompression, deflate = false, nil
+		ws, resp, err = d.DialContext(ctx, c.requestURL(WebSocket), c.opts.Header)
+	}
 	if err != nil {
 		if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
 			return nil, c.refusedBy(WebSocket, resp, c.handshake.SID != "")
@@ -45,6 +55,9 @@ func (c *ClientConn) dialWebSocket(ctx context.Context) (*clientSocket, error) {
 	}
 	ws.SetReadLimit(c.opts.MaxMessage)
 	s := &clientSocket{conn: c, nc: ws.NetConn(), ws: ws}
+	if deflate != nil && agreesToDeflate(resp.Header) {
+		s.deflate = deflate
+	}
 	ws.SetPingHandler(func(data string) error { c.answerPing(data); return nil })
 	ws.SetCloseHandler(func(int, string) error { return nil }) // the connection is closed anyway
 	return s, nil
@@ -58,13 +71,27 @@ func (c *ClientConn) answerPing(data string) {
 	c.mu.Unlock()
 }
 
-// next reads one message.
-func (s *clientSocket) next() (eio.Packet, error) {
+// read reads one message. gorilla bounds what came by the network; this bounds what that inflates to.
+func (s *clientSocket) read() (kind int, data []byte, err error) {
 	kind, r, err := s.ws.NextReader()
 	if err != nil {
-		return eio.Packet{}, err
+		return 0, nil, err
 	}
-	data, err := io.ReadAll(r)
+	most := s.conn.opts.MaxMessage
+	s.message = io.LimitedReader{R: r, N: max(most, most+1)}
+	data, err = io.ReadAll(&s.message)
+	s.message.R = nil
+	if err == nil && int64(len(data)) > most {
+		err = errInflatedHere
+	}
+	return kind, data, err
+}
+
+var errInflatedHere = errors.New("engineio: the server sent a message that inflates to more than MaxMessage: raise it if that is right")
+
+// next reads one packet.
+func (s *clientSocket) next() (eio.Packet, error) {
+	kind, data, err := s.read()
 	if err != nil {
 		return eio.Packet{}, err
 	}
@@ -86,7 +113,7 @@ func (e *notPacket) Unwrap() error { return e.error }
 // opening reads the handshake of a session that begins on WebSocket.
 func (s *clientSocket) opening(ctx context.Context) (eio.Packet, error) {
 	defer s.cutWith(ctx)()
-	kind, data, err := s.ws.ReadMessage()
+	kind, data, err := s.read()
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -217,6 +244,20 @@ func (s *clientSocket) probe(ctx context.Context) bool {
 	return err == nil && p.Type == eio.Pong && string(p.Data) == "probe" && ctx.Err() == nil
 }
 
+// appendMessage appends the frames of m.
+func (s *clientSocket) appendMessage(dst []byte, m *Message) []byte {
+	frame := appendMasked
+	if s.deflate != nil && m.worthDeflating(s.deflate.Threshold) {
+		frame = s.deflate.appendMaskedFrame
+	}
+	op, payload := m.payload()
+	dst = frame(dst, op, payload)
+	for _, a := range m.attachments {
+		dst = frame(dst, opBinary, a)
+	}
+	return dst
+}
+
 // writeFrames writes a batch, and the answer to a ping if there is one.
 func (s *clientSocket) writeFrames(batch []*Message, pong []byte) error {
 	buf := borrowBuffer()
@@ -228,11 +269,7 @@ func (s *clientSocket) writeFrames(batch []*Message, pong []byte) error {
 	}
 	var err error
 	for _, m := range batch {
-		op, payload := m.payload()
-		out = appendMasked(out, op, payload)
-		for _, a := range m.attachments {
-			out = appendMasked(out, opBinary, a)
-		}
+		out = s.appendMessage(out, m)
 		if len(out) >= chunk {
 			if _, err = s.nc.Write(out); err != nil {
 				break

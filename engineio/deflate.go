@@ -20,6 +20,9 @@ import (
 //
 // Compression shows in the length of a message. Where a message carries a secret beside text that
 // somebody else can choose, and that somebody can watch the wire, send it with Message.Uncompressed.
+//
+// In DialOptions it makes a client offer the same. Each message is then compressed when it is written, and
+// what the server sends may inflate to DialOptions.MaxMessage.
 type Deflate struct {
 	// Threshold is the smallest frame, in bytes, that is compressed; attachments are frames of their
 	// own. Default 1,024, as in Node. A frame that does not shrink is sent as it is.
@@ -70,6 +73,20 @@ func offersDeflate(h http.Header) bool {
 			name, params, any := strings.Cut(offer, ";")
 			if strings.TrimSpace(name) == permessageDeflate && (!any || acceptableDeflate(params)) {
 				return true
+			}
+		}
+	}
+	return false
+}
+
+// agreesToDeflate reports whether a server's answer lets a client compress. A window that the server bounds,
+// which it may not do unasked, would not be kept.
+func agreesToDeflate(h http.Header) bool {
+	for _, v := range h["Sec-Websocket-Extensions"] {
+		for agreed := range strings.SplitSeq(v, ",") {
+			name, params, _ := strings.Cut(agreed, ";")
+			if strings.TrimSpace(name) == permessageDeflate {
+				return !strings.Contains(params, "client_max_window_bits")
 			}
 		}
 	}
@@ -160,24 +177,39 @@ var flateWriters [flate.BestCompression + 1]sync.Pool // by level
 
 // appendFrame appends one frame, compressed if that makes it smaller.
 func (d *Deflate) appendFrame(dst []byte, op byte, payload []byte) []byte {
-	if len(payload) >= d.Threshold {
-		out := borrowBuffer()
-		defer out.release()
-		pool := &flateWriters[d.Level]
-		z, ok := pool.Get().(*flate.Writer)
-		if !ok {
-			z, _ = flate.NewWriter(nil, d.Level) // the level was checked
-		}
-		z.Reset(out)
-		_, _ = z.Write(payload) // a buffer takes everything
-		_ = z.Flush()
-		pool.Put(z)
-		// What a flush ends with is not sent (RFC 7692, 7.2.1).
-		if n := len(out.b) - len("\x00\x00\xff\xff"); n < len(payload) {
-			return append(appendHeader(dst, op|rsv1, n), out.b[:n]...)
-		}
-	}
+	op, payload, buf := d.compress(op, payload)
+	defer buf.release()
 	return append(appendHeader(dst, op, len(payload)), payload...)
+}
+
+// appendMaskedFrame is appendFrame for what a client sends.
+func (d *Deflate) appendMaskedFrame(dst []byte, op byte, payload []byte) []byte {
+	op, payload, buf := d.compress(op, payload)
+	defer buf.release()
+	return appendMasked(dst, op, payload)
+}
+
+// compress returns what a frame carries: payload itself, if it is not worth compressing. The result is valid
+// until buf is released.
+func (d *Deflate) compress(op byte, payload []byte) (byte, []byte, *buffer) {
+	if len(payload) < d.Threshold {
+		return op, payload, nil
+	}
+	out := borrowBuffer()
+	pool := &flateWriters[d.Level]
+	z, ok := pool.Get().(*flate.Writer)
+	if !ok {
+		z, _ = flate.NewWriter(nil, d.Level) // the level was checked
+	}
+	z.Reset(out)
+	_, _ = z.Write(payload) // a buffer takes everything
+	_ = z.Flush()
+	pool.Put(z)
+	// What a flush ends with is not sent (RFC 7692, 7.2.1).
+	if n := len(out.b) - len("\x00\x00\xff\xff"); n < len(payload) {
+		return op | rsv1, out.b[:n], out
+	}
+	return op, payload, out
 }
 
 // appendFrames appends m as this client wants it.

@@ -32,12 +32,16 @@ type DialOptions struct {
 	// connections end with this one. Redirects are followed to the same scheme and host only.
 	HTTP *http.Client
 
+	// PerMessageDeflate offers to compress messages on WebSocket. Default nil: no. It needs a server that
+	// compresses too; from one that does not agree to compress each message on its own nothing is compressed.
+	PerMessageDeflate *Deflate
+
 	// UpgradeTimeout bounds the probe of a WebSocket. Default 10 s. The session goes on on polling then.
 	UpgradeTimeout time.Duration
 	// CloseTimeout is how long Close may take to send what is queued. Default 5 s.
 	CloseTimeout time.Duration
-	// MaxMessage is the largest message or polling body that is accepted, in bytes. Default 16 MiB. A larger
-	// one ends the connection.
+	// MaxMessage is the largest message or polling body that is accepted, in bytes, and what a compressed one
+	// may inflate to. Default 16 MiB. A larger one ends the connection.
 	MaxMessage int64
 	// OutboxBytes and OutboxPackets bound what waits to be sent: a Send beyond is refused. Defaults 16 MiB
 	// and 65,536.
@@ -80,6 +84,10 @@ func (o DialOptions) withDefaults() (DialOptions, error) {
 	}
 	if o.MaxMessage < 1 || o.OutboxBytes < 1024 || o.OutboxPackets < 1 {
 		return o, fmt.Errorf("engineio: DialOptions.MaxMessage and OutboxPackets must be at least 1 and OutboxBytes at least 1024, got %d, %d and %d", o.MaxMessage, o.OutboxPackets, o.OutboxBytes)
+	}
+	var err error
+	if o.PerMessageDeflate, err = o.PerMessageDeflate.withDefaults(); err != nil {
+		return o, err
 	}
 	o.Header = maps.Clone(o.Header)
 	if o.Header == nil {

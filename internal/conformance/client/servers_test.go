@@ -14,14 +14,14 @@ import (
 
 // addresses of one project's servers. Those that it has no such option for are "".
 type addresses struct {
-	main, ping, recovery, msgpack, restart, control string
+	main, options, ping, recovery, msgpack, restart, control string
 
 	flask bool
 }
 
 func from(env map[string]string) addresses {
 	return addresses{
-		main: env["SIOKIT_URL"], ping: env["SIOKIT_PING_URL"], recovery: env["SIOKIT_RECOVERY_URL"],
+		main: env["SIOKIT_URL"], options: env["SIOKIT_OPTIONS_URL"], ping: env["SIOKIT_PING_URL"], recovery: env["SIOKIT_RECOVERY_URL"],
 		msgpack: env["SIOKIT_MSGPACK_URL"], restart: env["SIOKIT_RESTART_URL"], control: env["SIOKIT_CONTROL_URL"],
 	}
 }

@@ -26,6 +26,15 @@ func suite(t *testing.T, a addresses) {
 			t.Run("kicked", func(t *testing.T) { kicked(t, a.main, opts) })
 			t.Run("heartbeat", func(t *testing.T) { heartbeat(t, a.ping, opts) })
 			t.Run("simple", func(t *testing.T) { simple(t, a.main, opts) })
+			t.Run("simple in a namespace", func(t *testing.T) { simple(t, a.main+"/second", opts) })
+			t.Run("listening", func(t *testing.T) { listening(t, a.main, opts) })
+			t.Run("callbacks", func(t *testing.T) { callbacks(t, a.main, opts) })
+			if a.options != "" && name != "polling" {
+				t.Run("deflated", func(t *testing.T) { deflated(t, a.options, opts) })
+			}
+			if name == "upgrade" {
+				t.Run("remembered", func(t *testing.T) { remembered(t, a.main, opts) })
+			}
 			if a.msgpack != "" {
 				opts := opts
 				opts.Parser = msgpack.Parser{}
