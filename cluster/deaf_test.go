@@ -38,7 +38,7 @@ func (b *deafBus) Resubscribe() {
 	}
 }
 
-// The connection looks fine and deliveries stop: the node notices that nothing of its own comes back, is
+// F-09b: the connection looks fine and deliveries stop: the node notices that nothing of its own comes back, is
 // unhealthy, and has the bus subscribe anew until it is well.
 func TestNoticesThatDeliveriesStop(t *testing.T) {
 	var hub membus.Hub

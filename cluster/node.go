@@ -68,7 +68,9 @@ type Node struct {
 	mu       sync.Mutex
 	peers    map[string]*peer    // guarded by mu
 	requests map[string]*request // guarded by mu
+	madeRoom time.Time           // when makeRoomLocked last looked; guarded by mu
 	echoed   time.Time           // when our own last message came back; guarded by mu
+	deaf     bool                // we told the others not to wait for us; guarded by mu
 	started  bool                // guarded by mu
 	closed   bool                // guarded by mu
 	warned   map[string]bool     // kinds of bad messages that have been logged; guarded by mu
@@ -213,7 +215,7 @@ func (n *Node) Healthy() error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if silent := time.Since(n.echoed); silent > n.opts.DeadAfter {
+	if silent := n.deafForLocked(); silent > n.opts.DeadAfter {
 		return fmt.Errorf("cluster: nothing that was published has come back for %s: the broker takes messages and does not deliver them", silent.Round(time.Second))
 	}
 	return nil

@@ -234,7 +234,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// A node that dies while it is asked, and one that is slow, are named; what the others said is there.
+// F-09: a node that dies while it is asked, and one that is slow, are named; what the others said is there.
 func TestSilentNodesAreNamed(t *testing.T) {
 	var hub membus.Hub
 	a, _ := newNode(t, &hub, cluster.Options{})

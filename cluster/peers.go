@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -12,8 +13,14 @@ type peer struct {
 	heard time.Time // when that came
 }
 
-// maxPeers bounds what a flood of made-up ids can cost.
-const maxPeers = 4096
+const (
+	// maxPeers bounds what a flood of made-up ids can cost.
+	maxPeers = 4096
+	// remembered is how long the number of a process that is silent is kept. A bus that was cut off repeats
+	// what it is unsure of when it is back: that has to be known, and what was lost meanwhile counted. A
+	// recorded message looks recent for less than this, see Options.Key.
+	remembered = time.Hour
+)
 
 // heard notes a message of a siokit node. It reports false if the message is to be ignored: it has come
 // before. Gaps in a node's numbering are messages that were lost.
@@ -22,7 +29,7 @@ func (n *Node) heard(host string, seq int64) bool {
 	defer n.mu.Unlock()
 	p := n.peers[host]
 	if p == nil {
-		if len(n.peers) >= maxPeers {
+		if len(n.peers) >= maxPeers && !n.makeRoomLocked() {
 			return true
 		}
 		n.peers[host] = &peer{seq: seq, heard: time.Now()}
@@ -40,13 +47,40 @@ func (n *Node) heard(host string, seq int64) bool {
 	return true
 }
 
+// makeRoomLocked forgets the numbers of processes that are gone, if there are any. It looks once a second
+// at most: a flood of made-up ids asks for each.
+func (n *Node) makeRoomLocked() bool {
+	now := time.Now()
+	if now.Sub(n.madeRoom) < time.Second {
+		return false
+	}
+	n.madeRoom = now
+	before := len(n.peers)
+	maps.DeleteFunc(n.peers, func(_ string, p *peer) bool {
+		return !p.node && now.Sub(p.heard) > max(n.opts.DeadAfter, n.keyed())
+	})
+	return len(n.peers) < before
+}
+
+// keyed is how long a recorded message of a process looks recent; 0 without a key.
+func (n *Node) keyed() time.Duration {
+	if len(n.opts.Key) == 0 {
+		return 0
+	}
+	return 2 * signedFor
+}
+
+// thereLocked reports whether p is a node that has been heard of lately. The heartbeat, which forgets the
+// others, may be a while away.
+func (n *Node) thereLocked(p *peer) bool { return p.node && time.Since(p.heard) <= n.opts.DeadAfter }
+
 // Nodes implements Link.
 func (n *Node) Nodes() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var nodes []string
 	for host, p := range n.peers {
-		if p.node {
+		if n.thereLocked(p) {
 			nodes = append(nodes, host)
 		}
 	}
@@ -64,7 +98,6 @@ func (n *Node) met(host string) {
 }
 
 // forget makes nodes that said goodbye or have been silent for too long be nobody to wait for any more.
-// With a key, their numbers are kept for as long as a recorded message of theirs would look recent.
 func (n *Node) forget(gone func(host string, p *peer) bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -72,7 +105,7 @@ func (n *Node) forget(gone func(host string, p *peer) bool) {
 		if !gone(host, p) {
 			continue
 		}
-		if len(n.opts.Key) == 0 || time.Since(p.heard) > 2*signedFor {
+		if time.Since(p.heard) > remembered {
 			delete(n.peers, host)
 		}
 		if !p.node {
@@ -87,6 +120,35 @@ func (n *Node) forget(gone func(host string, p *peer) bool) {
 
 // hello says that this node is there.
 func (n *Node) hello(ask bool) { n.send(&message{Method: methodHello, Go: &extension{Ask: ask}}) }
+
+// sign says that this node is there, or, when it has heard nothing for so long that others would wait for
+// its answers in vain, that it is not. Either comes back and shows that messages go both ways.
+func (n *Node) sign() {
+	n.mu.Lock()
+	n.deaf = n.deafForLocked() > n.opts.DeadAfter
+	deaf := n.deaf
+	n.mu.Unlock()
+	if deaf {
+		n.send(&message{Method: methodBye})
+	} else {
+		n.hello(false)
+	}
+}
+
+// deafForLocked is for how long nothing that this node published has come back.
+func (n *Node) deafForLocked() time.Duration { return time.Since(n.echoed) }
+
+// echo notes that something of our own has come back. A node that was deaf says hello again.
+func (n *Node) echo() {
+	n.mu.Lock()
+	n.echoed = time.Now()
+	was := n.deaf
+	n.deaf = false
+	n.mu.Unlock()
+	if was {
+		n.hello(true)
+	}
+}
 
 // A bus that can be told to connect anew implements resubscriber.
 type resubscriber interface{ Resubscribe() }
@@ -103,7 +165,7 @@ func (n *Node) beat() {
 			return
 		case <-ticker.C:
 		}
-		n.hello(false)
+		n.sign()
 		now := time.Now()
 		n.forget(func(_ string, p *peer) bool { return now.Sub(p.heard) > n.opts.DeadAfter })
 		err := n.Healthy()

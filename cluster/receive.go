@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/siokit/siokit/wire/sio"
 )
@@ -69,9 +70,7 @@ func (m *message) sender() string {
 
 func (n *Node) take(m *message) error {
 	if m.sender() == n.id {
-		n.mu.Lock()
-		n.echoed = time.Now()
-		n.mu.Unlock()
+		n.echo()
 		return nil
 	}
 	if m.Go != nil && m.Go.Seq > 0 && m.sender() != "" && !n.heard(m.sender(), m.Go.Seq) {
@@ -180,8 +179,8 @@ func (n *Node) takeOrder(m *message) error {
 		}
 		return nil
 	case methodCloseRoom, methodEnterRoom, methodLeaveRoom, methodDisconnect:
-	default:
-		return nil // a method of a newer version, or of somebody else: ignored, as Python does
+	default: // Python ignores it and says nothing
+		return fmt.Errorf("cluster: a message of a newer version, or of somebody who is no Socket.IO server: method %.40q", m.Method)
 	}
 	namespace, err := m.namespace()
 	if err != nil {
@@ -234,7 +233,14 @@ func (n *Node) takeQuestion(m *message) error {
 			return err
 		}
 		n.answering(func() {
-			n.send(&message{Method: methodDone, Go: &extension{To: m.Host, Request: m.Go.Request, Sockets: n.local.Fetch(a)}})
+			found := n.local.Fetch(a)
+			if len(found) > maxList { // whoever asks will name this node as silent, as when the answer were too long
+				n.check(fmt.Errorf("cluster: %d sockets to describe; %d are possible: ask for fewer rooms at once", len(found), maxList))
+				return
+			}
+			sockets, err := jsonv2.Marshal(found, jsontext.AllowInvalidUTF8(true))
+			n.check(err)
+			n.send(&message{Method: methodDone, Go: &extension{To: m.Host, Request: m.Go.Request, Sockets: sockets}})
 		})
 		return nil
 	}

@@ -2,10 +2,14 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // request is a question to the other nodes. mu comes after Node.mu.
@@ -35,7 +39,7 @@ func (n *Node) ask(ctx context.Context, timeout time.Duration, publish func(requ
 		return ErrClosed
 	}
 	for host, p := range n.peers {
-		if p.node {
+		if n.thereLocked(p) {
 			r.missing[host] = true
 		}
 	}
@@ -133,7 +137,11 @@ func (n *Node) Fetch(ctx context.Context, a Audience) (sockets []Socket, err err
 	err = n.ask(ctx, n.opts.RequestTimeout, func(id string, timeout time.Duration) {
 		n.check(n.out.sendAudience(methodFetch, a, &extension{Request: id, Timeout: timeout.Milliseconds()}))
 	}, func(m *message) {
-		for _, s := range m.Go.Sockets {
+		var answer bounded[Socket]
+		if err := jsonv2.Unmarshal(m.Go.Sockets, &answer, jsontext.AllowDuplicateNames(true)); len(m.Go.Sockets) > 0 && err != nil {
+			n.reject(fmt.Errorf("cluster: sockets: %w", err))
+		}
+		for _, s := range answer {
 			s.Node = m.Host
 			sockets = append(sockets, s)
 		}

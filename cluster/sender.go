@@ -88,6 +88,9 @@ func (s *Sender) sendEmit(method string, e *Emit, ext *extension) error {
 	if !e.All && len(e.Rooms) == 0 && method != methodServerEmit {
 		return nil
 	}
+	if err := short(e.Audience, nil); err != nil {
+		return err
+	}
 	m := &message{Method: method, Event: &e.Event, Go: ext}
 	ext.Volatile, ext.Plain = e.Volatile, e.Plain
 	if !m.setAudience(e.Audience) && method == methodEmit {
@@ -160,7 +163,18 @@ func (s *Sender) sendAudience(method string, a Audience, ext *extension) error {
 	if !a.All && len(a.Rooms) == 0 {
 		return nil
 	}
+	if err := short(a, ext.Rooms); err != nil {
+		return err
+	}
 	m := &message{Method: method, Go: ext}
 	m.setAudience(a)
 	return s.send(m)
+}
+
+// short refuses lists that nobody would read.
+func short(a Audience, rooms []string) error {
+	if n := max(len(a.Rooms), len(a.Except), len(rooms)); n > maxList {
+		return fmt.Errorf("cluster: a list of %d rooms; the other processes read %d at most: split it", n, maxList)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -56,22 +57,22 @@ type message struct {
 // extension is what siokit nodes tell each other beside what Python knows. Its presence says that
 // another siokit node is speaking: then Data is exactly the list of arguments.
 type extension struct {
-	Seq       int64    `json:"seq,omitzero"`    // counts the messages of a node from 1
-	At        int64    `json:"at,omitzero"`     // Unix milliseconds; signed messages only
-	From      string   `json:"from,omitzero"`   // the node that speaks; only where host_id says something else
-	To        string   `json:"to,omitzero"`     // the node that asked
-	Legacy    bool     `json:"legacy,omitzero"` // Data is the one argument itself
-	Request   string   `json:"request,omitzero"`
-	Except    []string `json:"except,omitzero"`
-	Rooms     []string `json:"rooms,omitzero"`   // to join or leave
-	Timeout   int64    `json:"timeout,omitzero"` // milliseconds that an answer may take
-	Volatile  bool     `json:"volatile,omitzero"`
-	Plain     bool     `json:"plain,omitzero"`
-	Transport bool     `json:"transport,omitzero"` // disconnect closes the connection
-	Ask       bool     `json:"ask,omitzero"`       // a hello that wants one back, a server event that wants answers
-	Sockets   []Socket `json:"sockets,omitzero"`
-	Err       string   `json:"err,omitzero"`
-	Blob      []byte   `json:"blob,omitzero"` // base64
+	Seq       int64           `json:"seq,omitzero"`    // counts the messages of a node from 1
+	At        int64           `json:"at,omitzero"`     // Unix milliseconds; signed messages only
+	From      string          `json:"from,omitzero"`   // the node that speaks; only where host_id says something else
+	To        string          `json:"to,omitzero"`     // the node that asked
+	Legacy    bool            `json:"legacy,omitzero"` // Data is the one argument itself
+	Request   string          `json:"request,omitzero"`
+	Except    bounded[string] `json:"except,omitzero"`
+	Rooms     bounded[string] `json:"rooms,omitzero"`   // to join or leave
+	Timeout   int64           `json:"timeout,omitzero"` // milliseconds that an answer may take
+	Volatile  bool            `json:"volatile,omitzero"`
+	Plain     bool            `json:"plain,omitzero"`
+	Transport bool            `json:"transport,omitzero"` // disconnect closes the connection
+	Ask       bool            `json:"ask,omitzero"`       // a hello that wants one back, a server event that wants answers
+	Sockets   jsontext.Value  `json:"sockets,omitzero"`   // a list of Socket
+	Err       string          `json:"err,omitzero"`
+	Blob      []byte          `json:"blob,omitzero"` // base64
 }
 
 // MaxMessage is how many bytes a message of the channel may have; longer ones are dropped unread.
@@ -131,13 +132,12 @@ func isNull(v jsontext.Value) bool { return len(v) == 0 || v.Kind() == 'n' }
 
 // names reads a room or a list of rooms. Python's numeric rooms become decimal strings.
 func names(v jsontext.Value) ([]string, error) {
-	var list []jsontext.Value
+	list := []jsontext.Value{v}
 	if v.Kind() == '[' {
-		if err := jsonv2.Unmarshal(v, &list, jsontext.AllowDuplicateNames(true)); err != nil {
+		var err error
+		if list, err = split(v, maxList); err != nil {
 			return nil, err
 		}
-	} else {
-		list = []jsontext.Value{v}
 	}
 	out := make([]string, 0, len(list))
 	for _, item := range list {
@@ -215,23 +215,25 @@ func unpackBinary(v jsontext.Value, limits sio.Limits) (rest jsontext.Value, att
 	if v.Kind() != '[' {
 		return nil, nil, errors.New("cluster: binary data must be a list")
 	}
-	var parts []jsontext.Value
-	if err := jsonv2.Unmarshal(v, &parts, jsontext.AllowDuplicateNames(true)); err != nil {
-		return nil, nil, err
-	}
 	most := limits.Attachments
 	if most == 0 {
 		most = sio.DefaultAttachments
 	}
-	if len(parts) < 2 || len(parts)-1 > most {
-		return nil, nil, fmt.Errorf("cluster: binary data with %d attachments; from 1 to %d are possible", len(parts)-1, most)
+	parts, err := split(v, most+1)
+	if err != nil || len(parts) < 2 {
+		return nil, nil, fmt.Errorf("cluster: binary data must be a value and 1 to %d attachments: %w", most, cmp.Or(err, errors.New("there is none")))
 	}
 	for _, part := range parts[1:] {
-		var text string
-		if err := jsonv2.Unmarshal(part, &text); err != nil {
-			return nil, nil, fmt.Errorf("cluster: an attachment: %w", err)
+		if part.Kind() != '"' {
+			return nil, nil, fmt.Errorf("cluster: an attachment is %s, not base64", part.Kind())
 		}
-		raw, err := base64.StdEncoding.DecodeString(text)
+		text := []byte(part[1 : len(part)-1])
+		if bytes.IndexByte(text, '\\') >= 0 { // "\/" is "/"
+			if text, err = jsontext.AppendUnquote(nil, part); err != nil {
+				return nil, nil, fmt.Errorf("cluster: an attachment: %w", err)
+			}
+		}
+		raw, err := base64.StdEncoding.AppendDecode(nil, text)
 		if err != nil {
 			return nil, nil, fmt.Errorf("cluster: an attachment: %w", err)
 		}

@@ -312,9 +312,12 @@ func (p *Pump) receive(receive func(msg []byte), first chan<- error) {
 			return
 		}
 		tell(nil)
+		if forced { // whoever asked for it has said why
+			continue
+		}
 		p.changed(&p.receiveErr, err, "cut off from the broker; trying to connect again", "")
 		failures++
-		if !forced && !p.pause(failures) {
+		if !p.pause(failures) {
 			break
 		}
 	}
