@@ -35,15 +35,14 @@ func (n *Node) heard(host string, seq int64) bool {
 		n.peers[host] = &peer{seq: seq, heard: time.Now()}
 		return true
 	}
-	p.heard = time.Now()
 	switch {
-	case seq <= p.seq:
+	case seq <= p.seq: // perhaps a bus that repeats what it cannot know to have arrived: no sign of life
 		n.duplicates.Add(1)
 		return false
 	case seq > p.seq+1:
 		n.lost.Add(seq - p.seq - 1)
 	}
-	p.seq = seq
+	p.seq, p.heard = seq, time.Now()
 	return true
 }
 
@@ -159,6 +158,7 @@ func (n *Node) beat() {
 	ticker := time.NewTicker(n.opts.Heartbeat)
 	defer ticker.Stop()
 	healthy := true
+	var resubscribed time.Time
 	for {
 		select {
 		case <-n.ctx.Done():
@@ -177,7 +177,10 @@ func (n *Node) beat() {
 				n.log.Error("cluster: cut off from the other processes; local clients are served", "error", err)
 			}
 		}
-		if r, ok := n.bus.(resubscriber); ok && err != nil && n.bus.Healthy() == nil {
+		// What was just sent comes back on the subscription that there is: a new one needs time to show that
+		// it is better.
+		if r, ok := n.bus.(resubscriber); ok && err != nil && n.bus.Healthy() == nil && now.Sub(resubscribed) >= n.opts.DeadAfter {
+			resubscribed = now
 			r.Resubscribe()
 		}
 	}

@@ -4,7 +4,8 @@
 //	srv, err := core.New(core.Config{Bus: natsbus.New(nc, natsbus.Options{})})
 //
 // The connection reconnects by itself as it was configured; with nats.MaxReconnects(-1) for ever.
-// What is published while a process reconnects does not reach it.
+// What is published while a process reconnects does not reach it. When the server does not answer for 5 s,
+// the bus has the connection reconnect.
 package natsbus
 
 import (
@@ -98,10 +99,22 @@ func (d *driver) Publish(ctx context.Context, msgs [][]byte) (n int, err error) 
 			return 0, err
 		}
 	}
-	if err := d.nc.FlushWithContext(ctx); err != nil {
+	if err := d.flush(ctx); err != nil {
 		return 0, err
 	}
 	return len(msgs), nil
+}
+
+// flush waits until the server has taken everything. A server that does not answer for the 5 s that ctx has
+// may be one whose connection a firewall has forgotten: the client library would wait for some minutes, and
+// repeat nothing.
+func (d *driver) flush(ctx context.Context) error {
+	err := d.nc.FlushWithContext(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		_ = d.nc.ForceReconnect() // or it is closed, which the next attempt says
+		return fmt.Errorf("NATS did not answer, connecting anew: %w", err)
+	}
+	return err
 }
 
 // pending bounds what waits for us in this process; beyond it NATS drops messages and says so.
@@ -126,7 +139,7 @@ func (d *driver) Receive(ctx context.Context, live func(), receive func(msg []by
 		return err
 	}
 	asking, cancel := context.WithTimeout(ctx, subscribeTimeout)
-	err = d.nc.FlushWithContext(asking)
+	err = d.flush(asking)
 	cancel()
 	if err != nil {
 		return fmt.Errorf("subscribing to %s: %w", d.subject, err)

@@ -1,6 +1,7 @@
 package natsbus_test
 
 import (
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -17,6 +18,8 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var discard = slog.New(slog.DiscardHandler)
 
 // broker is a NATS server inside the test.
 type broker struct {

@@ -3,6 +3,7 @@ package rabbitbus_test
 import (
 	"context"
 	"encoding/binary"
+	"log/slog"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -20,6 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = time.Minute
 
+var discard = slog.New(slog.DiscardHandler)
+
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
@@ -34,6 +37,8 @@ func TestRabbitMQ(t *testing.T) {
 	broker := brokertest.StartRabbitMQ(t)
 	t.Run("MemoryAlarm", func(t *testing.T) { memoryAlarm(t, broker) })
 	t.Run("Errors", func(t *testing.T) { errorsSayTheCure(t, broker) })
+	t.Run("Partition", func(t *testing.T) { partitions(t, broker) })
+	t.Run("Unbound", func(t *testing.T) { unbound(t, broker) })
 	opts := clustertest.Options{Broker: broker, Messages: 10_000}
 	if os.Getenv("SIOKIT_SOAK") != "" {
 		opts.Messages = 100_000
