@@ -48,7 +48,7 @@ func TestReplicaIsDetached(t *testing.T) {
 	admin := redis.NewClient(&redis.Options{Addr: replica.Addr})
 	defer admin.Close()
 	attach := func(t *testing.T, host, port string) {
-		if err := admin.SlaveOf(t.Context(), host, port).Err(); err != nil {
+		if err := admin.ReplicaOf(t.Context(), host, port).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -38,6 +38,10 @@ type conn struct {
 	// ended is called when the server closes the connection; nil means that it
 	// must not.
 	ended func() error
+	// broken is called when reading fails, as after a reset; nil means that it must not.
+	broken func(error) error
+	// opened, if not nil, is called once when a connection that could not be made at once is there.
+	opened func() error
 }
 
 // newLoop returns a loop for the server at addr. Its owner calls close.
@@ -94,6 +98,42 @@ func (l *loop) dial() (*conn, error) {
 	return c, nil
 }
 
+// dialLater is dial for a server whose backlog may be full: opened is called when the connection is there.
+func (l *loop) dialLater(opened func() error) (*conn, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("bench: socket: %w (raise the limit with ulimit -n)", err)
+	}
+	err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(l.addr.Port()), Addr: l.addr.Addr().As4()})
+	if err == unix.EINPROGRESS {
+		err = nil
+	}
+	err = errors.Join(err,
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		unix.EpollCtl(l.ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLOUT, Fd: int32(fd)}))
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("bench: dial %s: %w", l.addr, err)
+	}
+	for len(l.byFD) <= fd {
+		l.byFD = append(l.byFD, nil)
+	}
+	c := &conn{l: l, fd: fd, opened: opened}
+	l.byFD[fd] = c
+	l.open++
+	return c, nil
+}
+
+// established is for connections of dialLater.
+func (c *conn) established() error {
+	opened := c.opened
+	c.opened = nil
+	if err := unix.EpollCtl(c.l.ep, unix.EPOLL_CTL_MOD, c.fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.fd)}); err != nil {
+		return fmt.Errorf("bench: epoll: %w", err)
+	}
+	return opened()
+}
+
 // close ends the connection at once.
 func (c *conn) close() {
 	c.l.byFD[c.fd] = nil
@@ -129,6 +169,8 @@ func (c *conn) read() error {
 			return errors.New("bench: the server closed a connection that was in use")
 		}
 		return c.ended()
+	case err != nil && c.broken != nil:
+		return c.broken(err)
 	case err != nil:
 		return fmt.Errorf("bench: read: %w", err)
 	}
@@ -155,7 +197,12 @@ func (l *loop) turn(deadline time.Time) (bool, error) {
 		return false, fmt.Errorf("bench: epoll: %w", err)
 	}
 	for _, ev := range l.events[:n] {
-		if c := l.byFD[ev.Fd]; c != nil {
+		c := l.byFD[ev.Fd]
+		if c != nil && c.opened != nil && ev.Events&(unix.EPOLLOUT|unix.EPOLLERR) == unix.EPOLLOUT {
+			if err := c.established(); err != nil {
+				return true, err
+			}
+		} else if c != nil {
 			if err := c.read(); err != nil {
 				return true, err
 			}

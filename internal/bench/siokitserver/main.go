@@ -1,6 +1,7 @@
 // Siokitserver is siokit as internal/bench measures it: the default
 // configuration, and handlers as an application would write them. With DECODE=1 in
 // the environment they get messages decoded into a struct, else as JSON text. With REDIS=host:port it is one of several.
+// With SESSION=2ms every handshake looks for a session that long.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -41,6 +43,16 @@ func main() {
 	var cfg core.Config
 	if addr := os.Getenv("REDIS"); addr != "" {
 		cfg.Bus = redisbus.New(redis.NewClient(&redis.Options{Addr: addr}), redisbus.Options{})
+	}
+	if text := os.Getenv("SESSION"); text != "" {
+		lookup, err := time.ParseDuration(text)
+		if err != nil {
+			log.Fatalf("siokitserver: SESSION: %v", err)
+		}
+		cfg.Authenticate = func(r *http.Request) (context.Context, string, error) {
+			time.Sleep(lookup)
+			return r.Context(), "", nil
+		}
 	}
 	srv, err := core.New(cfg)
 	if err != nil {
