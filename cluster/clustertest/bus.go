@@ -17,7 +17,7 @@ import (
 // default size overflows.
 const ahead = 4000
 
-// Two publishers at once reach ten subscribers: everything arrives everywhere, in each publisher's order.
+// D-06: two publishers at once reach ten subscribers: everything arrives everywhere, in each publisher's order.
 func (s *suite) order(t *testing.T) {
 	const publishers, subscribers = 2, 10
 	name, each := channel(), int64(s.opts.Messages/publishers)
@@ -70,7 +70,7 @@ func (s *suite) order(t *testing.T) {
 	}
 }
 
-// Channels on one broker do not hear each other, also when a name is a pattern that fits the other. A bus
+// channels on one broker do not hear each other, also when a name is a pattern that fits the other. A bus
 // may refuse an odd name.
 func (s *suite) channels(t *testing.T) {
 	base := channel()
@@ -132,7 +132,7 @@ func (s *suite) anyBytes(t *testing.T) {
 	}
 }
 
-// One subscriber stands still: the others and the publishers do not notice, and it misses nothing.
+// F-08c: one subscriber stands still: the others and the publishers do not notice, and it misses nothing.
 func (s *suite) slowReceiver(t *testing.T) {
 	const n = 2000
 	name := channel()

@@ -89,6 +89,8 @@ func Run(t *testing.T, open func(t *testing.T, s Settings) cluster.Bus, opts Opt
 		{"SlowReceiver", s.slowReceiver},
 		{"Close", s.close},
 		{"Nodes", s.nodes},
+		{"OrderOfEvents", s.orderOfEvents},
+		{"OddNames", s.oddNames},
 		{"NodeDies", s.nodeDies},
 		{"Keys", s.keys},
 		{"Python", s.python},

@@ -1,8 +1,10 @@
 package rabbitbus_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/cluster/clustertest"
 	"github.com/siokit/siokit/cluster/internal/brokertest"
@@ -19,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = time.Minute
+const patience = 90 * time.Second
 
 var discard = slog.New(slog.DiscardHandler)
 
@@ -38,6 +41,7 @@ func TestRabbitMQ(t *testing.T) {
 	t.Run("MemoryAlarm", func(t *testing.T) { memoryAlarm(t, broker) })
 	t.Run("Errors", func(t *testing.T) { errorsSayTheCure(t, broker) })
 	t.Run("Partition", func(t *testing.T) { partitions(t, broker) })
+	t.Run("SlowReceiver", func(t *testing.T) { slowReceiver(t, broker) })
 	t.Run("Unbound", func(t *testing.T) { unbound(t, broker) })
 	opts := clustertest.Options{Broker: broker, Messages: 10_000}
 	if os.Getenv("SIOKIT_SOAK") != "" {
@@ -48,7 +52,7 @@ func TestRabbitMQ(t *testing.T) {
 	}, opts)
 }
 
-// RabbitMQ is short of memory and takes nothing from publishers: Publish returns at once, the oldest are
+// F-08b: RabbitMQ is short of memory and takes nothing from publishers: Publish returns at once, the oldest are
 // dropped and counted, receiving works on, and afterwards messages flow again.
 func memoryAlarm(t *testing.T, broker *brokertest.RabbitMQ) {
 	open := func() *rabbitbus.Bus {
@@ -104,8 +108,54 @@ func memoryAlarm(t *testing.T, broker *brokertest.RabbitMQ) {
 	broker.Control(t, "set_vm_memory_high_watermark", "0.9")
 	end := time.Now()
 	until(t, "messages after the alarm", func() bool { return last.Load() == n })
+	if took := time.Since(end); took > 5*time.Second {
+		t.Errorf("messages flow %s after the alarm, want 5s", took)
+	}
 	t.Logf("messages flow %s after the alarm; %d dropped, %d times an attempt was repeated", time.Since(end), from.Dropped(), backwards.Load())
 	until(t, "the publisher is healthy", func() bool { return from.Healthy() == nil })
+}
+
+// V-50: a receiver that stands still, with SIOKIT_SOAK for a minute, does not stop the heartbeats: the connection
+// stays, and nothing is lost.
+func slowReceiver(t *testing.T, broker *brokertest.RabbitMQ) {
+	stands := 5 * time.Second
+	if os.Getenv("SIOKIT_SOAK") != "" {
+		stands = time.Minute
+	}
+	var log bytes.Buffer // written by one goroutine, which ends with Close
+	open := func(logger *slog.Logger) *rabbitbus.Bus {
+		return rabbitbus.New(broker.URL(), rabbitbus.Options{
+			Exchange: "slow", TTL: 2 * time.Minute, Logger: logger,
+			Dial: amqp.Config{Heartbeat: time.Second}, // the least; without answers RabbitMQ hangs up after two
+		})
+	}
+	from, to := open(discard), open(slog.New(slog.NewTextHandler(&log, nil)))
+	var got atomic.Int64
+	held := make(chan struct{})
+	if err := to.Subscribe(t.Context(), func([]byte) {
+		if got.Add(1) == 1 {
+			close(held)
+			time.Sleep(stands)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const n = 9000 // more than RabbitMQ sends ahead
+	for range n {
+		if err := from.Publish([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-held
+	until(t, "everything", func() bool { return got.Load() == n })
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := errors.Join(to.Close(ctx), from.Close(ctx)); err != nil {
+		t.Error(err)
+	}
+	if log.Len() > 0 {
+		t.Errorf("the connection did not last:\n%s", &log)
+	}
 }
 
 // What an operator reads names the cause and not the password.

@@ -27,7 +27,7 @@ func (s *heldServer) Emit(e *cluster.Emit) {
 	s.quietServer.Emit(e)
 }
 
-// Redis cuts off a subscriber that is too slow: it comes back, and counts what it has missed.
+// F-08c: Redis cuts off a subscriber that is too slow: it comes back, and counts what it has missed.
 func TestSlowSubscriberIsCutOff(t *testing.T) {
 	addr := brokertest.Redis(t, "--client-output-buffer-limit", "pubsub 1mb 1mb 1").Addr
 	a, _ := startNode(t, addr, "c", cluster.Options{})

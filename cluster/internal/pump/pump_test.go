@@ -20,14 +20,15 @@ var _ cluster.Bus = (*pump.Pump)(nil)
 
 // broker is a driver whose broker can be switched off.
 type broker struct {
-	mu       sync.Mutex
-	down     bool
-	took     []string
-	refuse   string
-	receives int
-	cut      context.CancelCauseFunc
-	closed   bool
-	noSubs   bool // takes messages, and no subscriptions
+	mu        sync.Mutex
+	down      bool
+	took      []string
+	refuse    string
+	receives  int
+	publishes int // attempts
+	cut       context.CancelCauseFunc
+	closed    bool
+	noSubs    bool // takes messages, and no subscriptions
 }
 
 var errDown = errors.New("down")
@@ -35,6 +36,7 @@ var errDown = errors.New("down")
 func (b *broker) Publish(_ context.Context, msgs [][]byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.publishes++
 	for i, msg := range msgs {
 		switch {
 		case b.down:
@@ -74,6 +76,12 @@ func (b *broker) set(down bool) {
 	}
 }
 
+func (b *broker) attempts() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.publishes
+}
+
 func (b *broker) deaf(deaf bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -87,7 +95,7 @@ func (b *broker) taken() string {
 	return strings.Join(b.took, " ")
 }
 
-// The broker goes away for a minute: what fits into the queue arrives, in order, the rest is counted,
+// F-08: the broker goes away for a minute: what fits into the queue arrives, in order, the rest is counted,
 // each direction logs the change once, and the subscription is made anew.
 func TestBrokerAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -129,6 +137,63 @@ func TestBrokerAway(t *testing.T) {
 		if err := p.Publish(nil); err == nil {
 			t.Error("Publish after Close")
 		}
+	})
+}
+
+// F-08: by default 10,000 messages or 8 MiB wait, whichever is less, and the oldest go; attempts are between 125 ms
+// and a second apart.
+func TestDefaultBounds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &broker{down: true}
+		p := pump.New("testbus", b, pump.Options{Logger: slog.New(slog.DiscardHandler)})
+		for i := range 10_100 {
+			_ = p.Publish(fmt.Append(nil, i))
+		}
+		if p.Dropped() != 100 {
+			t.Errorf("%d of 10,100 messages were dropped, want 100", p.Dropped())
+		}
+		start := p.Dropped()
+		large := make([]byte, 1<<20)
+		for range 20 {
+			_ = p.Publish(bytes.Clone(large))
+		}
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		if n := b.attempts(); n < 60 || n > 130 {
+			t.Errorf("%d attempts in a minute", n)
+		}
+		b.set(false)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		b.mu.Lock()
+		var size int
+		for _, msg := range b.took {
+			size += len(msg)
+		}
+		took := len(b.took)
+		b.mu.Unlock()
+		if size > 8<<20 || size < 7<<20 || int64(took)+p.Dropped() != 10_120 || p.Dropped() == start {
+			t.Errorf("%d messages of %d bytes were kept, %d dropped", took, size, p.Dropped())
+		}
+		_ = p.Close(t.Context())
+	})
+}
+
+// F-08: a subscription that is made anew because somebody asked for it is no change that is logged, if it works.
+func TestResubscribeIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		b := &broker{}
+		p := pump.New("testbus", b, pump.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err := p.Subscribe(t.Context(), func([]byte) {}); err != nil {
+			t.Fatal(err)
+		}
+		p.Resubscribe()
+		synctest.Wait()
+		if b.receives != 2 || log.Len() > 0 || p.Healthy() != nil {
+			t.Errorf("%d subscriptions, %v, and in the log:\n%s", b.receives, p.Healthy(), &log)
+		}
+		_ = p.Close(t.Context())
 	})
 }
 
