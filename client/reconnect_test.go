@@ -121,6 +121,54 @@ func TestBackoffSpreads(t *testing.T) {
 	})
 }
 
+// F-07: a server that refuses all of them says when to come back: none comes earlier, and they are as spread out as
+// before.
+func TestRetryAfterSpreads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients = 1000
+		n := &network{}
+		stop := memoryServer(t, n, nil)
+		var all []*client.Client
+		for range clients {
+			c := memoryClient(t, n, client.Options{Transports: []string{"websocket"}})
+			connect(t, c)
+			all = append(all, c)
+		}
+		n.listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", "10")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}))
+		start := time.Now()
+		before := n.count()
+		n.cut()
+		time.Sleep(time.Minute)
+		n.mu.Lock()
+		bins := map[time.Duration]int{}
+		for _, at := range n.dials[before:] {
+			bins[at.Sub(start)/(100*time.Millisecond)]++
+		}
+		total := len(n.dials) - before
+		n.mu.Unlock()
+		if total < 5*clients || total > 6*clients { // the first after 1 s, and then one every 10 s and a little
+			t.Errorf("%d attempts in a minute", total)
+		}
+		for bin, count := range bins {
+			if count > clients*15/100 {
+				t.Errorf("%d of %d clients in the 100 ms at %s", count, clients, bin*100*time.Millisecond)
+			}
+			if at := bin * 100 * time.Millisecond; at > 1500*time.Millisecond && at < 10*time.Second {
+				t.Errorf("%d clients came at %s, before they were told to", count, at)
+			}
+		}
+		for _, c := range all {
+			_ = c.Close()
+		}
+		stop()
+		n.close()
+	})
+}
+
+// F-07: likewise, one client to the second.
 func TestRetryAfterIsHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{}
@@ -147,6 +195,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	})
 }
 
+// F-07: "io server disconnect" is the end, as in JavaScript.
 func TestNoReconnectionAfterServerDisconnect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &network{}

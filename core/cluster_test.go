@@ -175,12 +175,36 @@ func TestClusterGather(t *testing.T) {
 	}
 }
 
+// F-09: a server that is there and does not answer: whoever asks gets what the others said, and an error that names
+// it, when the time is up.
 func TestClusterNamesSilentServers(t *testing.T) {
 	hub := new(membus.Hub)
-	a := serve(t, core.Config{Bus: hub.Bus()})
+	opts := cluster.Options{RequestTimeout: 200 * time.Millisecond}
+	a := serve(t, core.Config{Bus: hub.Bus(), Cluster: opts})
+	b := serve(t, core.Config{Bus: hub.Bus(), Cluster: opts})
+	b.Of("/quiet")
+	core.OnServer(b, "load", func(context.Context, core.None) (int, error) { return 7, nil })
+	id := b.dial("websocket").join("/quiet", "")
+	eventually(t, "the other is known", func() bool { return len(a.Nodes()) == 1 })
 	mute := hub.Bus()
 	check(t, mute.Publish([]byte(`{"method":"go.hello","host_id":"mute","go":{"seq":1}}`)))
-	eventually(t, "it is known", func() bool { return len(a.Nodes()) == 1 })
+	eventually(t, "it is known", func() bool { return len(a.Nodes()) == 2 })
+	var silent *cluster.SilentError
+	sockets, err := a.Of("/quiet").Everybody().Fetch(t.Context())
+	if !errors.As(err, &silent) || !slices.Equal(silent.Nodes, []string{"mute"}) || len(sockets) != 1 || sockets[0].ID != id {
+		t.Errorf("Fetch: %+v, %v", sockets, err)
+	}
+	load, silents := 0, 0
+	for r, err := range core.AskServers[int](t.Context(), a, "load") {
+		if errors.As(err, &silent) {
+			silents++
+		} else if err == nil {
+			load = r.Answer
+		}
+	}
+	if load != 7 || silents != 1 {
+		t.Errorf("AskServers: %d, %d errors", load, silents)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	n := 0
@@ -309,6 +333,7 @@ func TestClusterWithRecovery(t *testing.T) {
 	q.wantEvents(`2["n",2]`, `2["n",3]`, `2["n",4]`)
 }
 
+// F-08: without a broker the clients of this server are served.
 func TestClusterWithoutBroker(t *testing.T) {
 	hub := new(membus.Hub)
 	hub.SetDown(true)
