@@ -233,11 +233,12 @@ func unpackBinary(v jsontext.Value, limits sio.Limits) (rest jsontext.Value, att
 				return nil, nil, fmt.Errorf("cluster: an attachment: %w", err)
 			}
 		}
-		raw, err := base64.StdEncoding.AppendDecode(nil, text)
+		raw := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+		n, err := base64.StdEncoding.Decode(raw, text)
 		if err != nil {
 			return nil, nil, fmt.Errorf("cluster: an attachment: %w", err)
 		}
-		attachments = append(attachments, raw)
+		attachments = append(attachments, raw[:n])
 	}
 	return parts[0], attachments, nil
 }
