@@ -12,6 +12,7 @@ import (
 
 // F-08d: the partitions of the topic get other leaders, one broker after the other. Nothing is lost.
 func TestLeadersMove(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	kafka, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(3, "f"))
 	if err != nil {
 		t.Fatal(err)

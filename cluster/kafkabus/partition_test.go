@@ -19,6 +19,7 @@ var discard = slog.New(slog.DiscardHandler)
 
 // F-09: the network between one process and Kafka fails in part, or reading gives nothing.
 func TestPartition(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	kafka := newKafka(t)
 	proxy := faulttest.NewProxy(t, kafka.ListenAddrs()[0])
 	through := func(ctx context.Context, network, _ string) (net.Conn, error) { // whatever address Kafka says it has
@@ -39,6 +40,7 @@ func TestPartition(t *testing.T) {
 
 // F-09b: Kafka answers, and has nothing to read for one of the processes.
 func TestReadingGivesNothing(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	kafka := newKafka(t)
 	const name = "deaf"
 	var empty atomic.Bool

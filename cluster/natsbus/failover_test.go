@@ -17,6 +17,7 @@ import (
 
 // F-08d: a server of a NATS cluster leaves in its lame-duck mode, and its clients go to the other.
 func TestLameDuck(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	var servers []*server.Server
 	var routes []int
 	for i := range 2 {

@@ -13,6 +13,7 @@ import (
 
 // F-09: the network between one process and NATS fails in part.
 func TestPartition(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	b := start(t)
 	proxy := faulttest.NewProxy(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(b.port)))
 	for _, fault := range proxy.Faults() {

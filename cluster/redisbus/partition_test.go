@@ -14,6 +14,7 @@ import (
 
 // F-09: the network between one process and Redis fails in part.
 func TestPartition(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	server := brokertest.Redis(t)
 	proxy := faulttest.NewProxy(t, server.Addr)
 	for _, fault := range proxy.Faults() {
@@ -42,6 +43,7 @@ func (c onReplica) Subscribe(ctx context.Context, channels ...string) *redis.Pub
 // F-09b: the subscription is at a replica that has lost its master: the connection is fine and answers, and
 // nothing is delivered.
 func TestReplicaIsDetached(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	master := brokertest.Redis(t)
 	host, port, _ := net.SplitHostPort(master.Addr)
 	replica := brokertest.Redis(t, "--replicaof", host+" "+port)

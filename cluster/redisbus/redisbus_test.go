@@ -120,6 +120,7 @@ func opened(addrs []string) func(t *testing.T) cluster.Bus {
 // F-08d: Sentinel makes the replica the master, because it is told to, or because the master dies: messages go
 // both ways again.
 func TestSentinel(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	for _, test := range []struct {
 		name string
 		most time.Duration // from the last event that came before to the first after
