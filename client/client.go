@@ -31,6 +31,7 @@ type Client struct {
 	run     *run      // from Connect until the client has ended; guarded by mu
 	last    *run      // the run before; guarded by mu
 	hooks   hooks     // guarded by mu
+	dropped int       // events that nobody else hears of; guarded by mu
 }
 
 // hooks are the callbacks about the connection as a whole.
@@ -167,8 +168,9 @@ func (c *Client) Connect(ctx context.Context) error {
 	return r.err
 }
 
-// Disconnect leaves every namespace and begins to close the connection, once what has been emitted is sent.
-// It does not wait, so callbacks may call it. Events that no handler has seen are dropped.
+// Disconnect leaves every namespace and begins to close the connection, once what has been emitted on it is sent.
+// It does not wait, so callbacks may call it. Events that no handler has seen are dropped, and so is what waits for a
+// connection or, with Options.Retries, for its turn or its ack: Options.OnError hears of that, Flush waits for it.
 func (c *Client) Disconnect() {
 	c.mu.Lock()
 	r := c.run
@@ -190,7 +192,7 @@ func (c *Client) Disconnect() {
 }
 
 // Close is Disconnect, and waits until nothing of the client runs any more: handlers that are running
-// included. It always returns nil; it is an error so that a Client is an io.Closer.
+// included. Flush before it if what is emitted must arrive. It always returns nil; it is an error so that a Client is an io.Closer.
 func (c *Client) Close() error {
 	c.Disconnect()
 	c.mu.Lock()

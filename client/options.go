@@ -78,7 +78,8 @@ type Options struct {
 
 	// Retries sends each event again, up to so many times, until the server has acked it, one event after
 	// another in their order. Default 0: once. The server may see an event more than once then, and must
-	// ack every one. Volatile events are not retried.
+	// ack every one: an event that it does not ack holds up those behind it for AckTimeout a try. Volatile events are
+	// not retried. Close drops what is queued, Flush waits for it.
 	Retries int
 	// AckTimeout is how long a try of Retries waits for its ack. Default 10 s.
 	AckTimeout time.Duration
@@ -101,8 +102,8 @@ type Options struct {
 	// JSON encodes and decodes arguments. Default the built-in codec.
 	JSON sio.JSON
 
-	// OnError is told what handlers and callbacks return, what they panic with (a *PanicError), and which
-	// buffered event could not be sent. Default: a warning in Logger. It must not block.
+	// OnError is told what handlers and callbacks return, what they panic with (a *PanicError), which
+	// buffered event could not be sent, and how many were dropped when a namespace or the client ended. Default: a warning in Logger. It must not block.
 	OnError func(ctx context.Context, err error)
 	// Logger gets warnings. Default slog.Default(). Neither credentials nor session ids are logged.
 	Logger *slog.Logger

@@ -70,6 +70,7 @@ func (s *Socket) resolve(id int64, got settled) {
 	if q := s.pending[id]; q != nil {
 		delete(s.pending, id)
 		q.settleLocked(got)
+		s.client.changed.Broadcast() // for Flush
 	}
 }
 
@@ -78,6 +79,7 @@ func (s *Socket) giveUp(id int64) {
 	s.client.mu.Lock()
 	defer s.client.mu.Unlock()
 	delete(s.pending, id)
+	s.client.changed.Broadcast() // for Flush
 	for i, b := range s.buffer {
 		if b.id == id {
 			s.bufferBytes -= b.message.Size()

@@ -75,6 +75,7 @@ func (s *Socket) runRetries() {
 		c.mu.Lock()
 		r.takeOutLocked()
 		delete(s.pending, r.id)
+		c.changed.Broadcast()
 		if r.asker != nil {
 			r.asker.settleLocked(got) // unless the ack has
 		}

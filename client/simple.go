@@ -90,6 +90,9 @@ func (s *Simple) Transport() string { return s.client.Transport() }
 // Timeout bounds a Call, whatever its context says.
 func (s *Simple) Timeout(d time.Duration) Emitter { return s.client.target().Timeout(d) }
 
+// Flush is Client.Flush: before Close, when what was emitted must arrive.
+func (s *Simple) Flush(ctx context.Context) error { return s.client.Flush(ctx) }
+
 // Close disconnects and waits until nothing of the client runs any more.
 func (s *Simple) Close() error {
 	err := s.client.Close()

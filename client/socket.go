@@ -277,6 +277,7 @@ func (s *Socket) settledLocked(err error) {
 
 // abandonLocked drops what waits for a connection that will not come.
 func (s *Socket) abandonLocked(err error) {
+	s.reportDroppedLocked(err)
 	s.buffer, s.bufferBytes = nil, 0
 	s.dropRetriesLocked(err) // first: their questions are nobody's
 	for _, id := range slices.Sorted(maps.Keys(s.pending)) {
