@@ -37,7 +37,7 @@ func (a Args) Len() int { return len(a.Raw) }
 // value alone, and a JSON string decodes into a []byte as base64. It differs in two points:
 //
 //   - A number that is written as an integer and decoded into an interface becomes a
-//     json.Number if float64 cannot hold it exactly, and a float64 otherwise.
+//     json.Number if a float64 would not be written with the same digits again, and a float64 otherwise.
 //   - In a packet with attachments, a placeholder decodes into a []byte (or a named byte
 //     slice without JSON methods) or an any as the attachment that it names. The slice
 //     is the packet's own: two placeholders for one attachment share it.

@@ -76,7 +76,7 @@ func TestDecodeAsEncodingJSON(t *testing.T) {
 func TestIntegersKeepTheirDigits(t *testing.T) {
 	for raw, exact := range map[string]any{
 		`1`: 1.0, `-0`: math.Copysign(0, -1), `9007199254740992`: 9007199254740992.0, `9007199254740993`: json.Number("9007199254740993"),
-		`-9007199254740993`: json.Number("-9007199254740993"), `10000000000000000000000`: 1e22, `9007199254740993.0`: 9007199254740992.0,
+		`-9007199254740993`: json.Number("-9007199254740993"), `1152921504606846976`: json.Number("1152921504606846976"), `10000000000000000000000`: 1e22, `9007199254740993.0`: 9007199254740992.0,
 		strings.Repeat("9", 400): json.Number(strings.Repeat("9", 400)), `123456789012345`: 123456789012345.0,
 	} {
 		got, err := decodeAs[any](t, raw)

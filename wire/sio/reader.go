@@ -122,11 +122,12 @@ func (r *reader) object(dec *jsontext.Decoder) (any, error) {
 	return r.attachments[n], nil
 }
 
-// number decodes a JSON number for an any.
+// number decodes a JSON number for an any. An integer is a float64 only if that is written with the same digits
+// again: 2^60 is a float64, but one that encoding/json writes as 1152921504606847000.
 func number(s string) (any, error) {
 	f, err := strconv.ParseFloat(s, 64)
 	if len(s) > 15 && !strings.ContainsAny(s, ".eE") { // 15 digits always fit
-		if err != nil || strconv.FormatFloat(f, 'f', 0, 64) != s {
+		if err != nil || strconv.FormatFloat(f, 'f', -1, 64) != s {
 			return json.Number(s), nil
 		}
 	}
