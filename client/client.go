@@ -67,7 +67,7 @@ func (o *Options) parseAddress(address string) (endpoint, namespace string, err 
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // without the address, which may hold a token
 		}
-		return "", "", fmt.Errorf("client: the address is no URL: %w", err)
+		return "", "", fmt.Errorf("client: the address must be like https://example.com: %w", err)
 	}
 	if u.Host == "" || !slices.Contains([]string{"http", "https", "ws", "wss"}, u.Scheme) {
 		return "", "", fmt.Errorf("client: the address must be like https://example.com, got scheme %q and host %q", u.Scheme, u.Host)

@@ -24,6 +24,8 @@ var (
 	// ErrConnected is returned by Connect when the client is connected, or about to be.
 	ErrConnected = errors.New("client: connected or connecting already: Close first")
 	errClosed    = errors.New("client: closed")
+	// errUnanswered is what servers do with a packet that they cannot read.
+	errUnanswered = errors.New("the server closed the connection before it answered CONNECT: is Options.Parser the server's, was it being stopped?")
 )
 
 // A ConnectError says that the server has refused a namespace.
@@ -56,6 +58,14 @@ func (e *DisconnectError) Error() string {
 }
 
 func (e *DisconnectError) Unwrap() error { return e.Err }
+
+// unanswered adds to why a connection ended before the server had answered CONNECT. err may be nil.
+func unanswered(err error) error {
+	if err == nil {
+		return errUnanswered
+	}
+	return fmt.Errorf("%w (%w)", errUnanswered, err)
+}
 
 // A ReconnectError says that Options.ReconnectAttempts attempts in a row have failed. It unwraps to the
 // last failure.

@@ -17,6 +17,7 @@ import (
 	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/core"
 	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/wire/msgpack"
 )
 
 // Every way to fail says what to do, and shows neither the query nor the session id.
@@ -36,7 +37,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		opts client.Options
 		want string
 	}{
-		"wrong path":           {handler(http.NotFound), client.Options{}, "is it /socket.io/"},
+		"wrong path":           {handler(http.NotFound), client.Options{}, "is it /socket.io/ with both slashes (Options.Path)"},
 		"not a socket.io site": {handler(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }), client.Options{Transports: []string{"polling"}}, "no Engine.IO handshake"},
 		"no upgrade":           {handler(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }), client.Options{Transports: wsOnly}, "no WebSocket server"},
 		"version 3": {handler(func(w http.ResponseWriter, _ *http.Request) {
@@ -57,7 +58,15 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		"certificate":          {secure.URL, client.Options{}, "RootCAs"},
 		"no tls":               {strings.Replace(plain, "http:", "https:", 1), client.Options{}, "use http://"},
 		"tls":                  {strings.Replace(secure.URL, "https:", "http:", 1), client.Options{}, "use https://"},
-		"path as namespace":    {plain + "/socket.io/", client.Options{}, "Options.Path"},
+		"hangs up":             {handler(func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }), client.Options{}, "https:// on this port"},
+		"node's origin check": {handler(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, "origin not allowed")
+		}), client.Options{Transports: wsOnly}, `"origin not allowed": the server refuses this WebSocket: if you send an Origin`},
+		"silent":            {handler(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }), client.Options{Timeout: 50 * time.Millisecond}, "firewall"},
+		"no scheme":         {"127.0.0.1:80", client.Options{}, "like https://"},
+		"another parser":    {plain, client.Options{Parser: msgpack.Parser{}}, "Options.Parser"},
+		"path as namespace": {plain + "/socket.io/", client.Options{}, "Options.Path"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ways := [][]string{{"polling"}, {"websocket"}}
@@ -67,8 +76,11 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 			for _, way := range ways {
 				opts := test.opts
 				opts.Transports = way
-				c := newClient(t, test.url+"?secret=hunter2", opts)
-				err := c.Connect(within(t))
+				opts.Logger = slog.New(slog.DiscardHandler)
+				c, err := client.New(test.url+"?secret=hunter2", opts)
+				if err == nil {
+					err = c.Connect(within(t))
+				}
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("%v: %v, want %q", way, err, test.want)
 				}

@@ -86,6 +86,7 @@ func (r *run) once(back *backoff) error {
 	}
 	timer := time.NewTimer(c.opts.Timeout)
 	defer timer.Stop()
+	answered := false
 	for settled := l.settled; ; {
 		select {
 		case <-settled:
@@ -108,6 +109,7 @@ func (r *run) once(back *backoff) error {
 			case joined:
 				back.reset()
 			}
+			answered = true
 			if !r.began {
 				r.began = true
 				close(r.ready)
@@ -120,6 +122,9 @@ func (r *run) once(back *backoff) error {
 				return err
 			}
 		case <-l.ended:
+			if !answered && l.reason == TransportClose {
+				return &DisconnectError{l.reason, unanswered(l.err)}
+			}
 			return &DisconnectError{l.reason, l.err}
 		case <-r.ctx.Done():
 			l.conn.Close()
@@ -161,7 +166,7 @@ func (r *run) sleep(d time.Duration) bool {
 // open connects and asks for the namespaces.
 func (r *run) open() (*link, error) {
 	c := r.client
-	ctx, cancel := context.WithTimeoutCause(r.ctx, c.opts.Timeout, fmt.Errorf("client: no connection within %s", c.opts.Timeout))
+	ctx, cancel := context.WithTimeoutCause(r.ctx, c.opts.Timeout, fmt.Errorf("client: no connection within %s: is the address right, does a firewall stand between, or is Options.Timeout too short?", c.opts.Timeout))
 	defer cancel()
 	opts, err := r.dialOptions(ctx)
 	if err != nil {

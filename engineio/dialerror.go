@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -78,7 +79,9 @@ func networkCure(err error) string {
 	case errors.As(err, &redirect):
 		return "connect to the final address itself; a redirect is followed only within one scheme and host, because headers and cookies would go along"
 	case errors.As(err, &authority):
-		return "the certificate is of an authority that this system does not know: add it to RootCAs of the TLS configuration"
+		return "the certificate is self-signed, or of an authority that this system does not know: add that to RootCAs of the TLS configuration"
+	case strings.Contains(err.Error(), "legacy Common Name"):
+		return "the certificate lists no host names: issue it again with the host as a subject alternative name"
 	case errors.As(err, &hostname):
 		return "the certificate is for another host: connect by the name that it names"
 	case errors.As(err, &invalid):
@@ -94,6 +97,8 @@ func networkCure(err error) string {
 		return "the host's name is not known: is it spelled right?"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "nothing listens there: is the server running, and is this its port?"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return "the server closed the connection without an answer: does it want https:// on this port, is it a Socket.IO server, was it just stopped?"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the server did not answer in time"
 	}
@@ -113,6 +118,8 @@ func (c *ClientConn) refusedBy(transport string, resp *http.Response, sid bool) 
 		e.Code, e.Message = *told.Code, clip(told.Message)
 	} else if told := pythonRefusal(body); told != "" {
 		e.Message = told
+	} else if transport == WebSocket && resp.StatusCode == http.StatusBadRequest && isPlain(body) {
+		e.Message = clip(string(body)) // Node's server says why in plain text here
 	}
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 && s <= 86_400 {
 		e.RetryAfter = time.Duration(s) * time.Second
@@ -127,6 +134,11 @@ func pythonRefusal(body []byte) (text string) {
 		return ""
 	}
 	return clip(text)
+}
+
+// isPlain reports whether an answer is one line of text, and no page or object.
+func isPlain(body []byte) bool {
+	return len(body) > 0 && !bytes.ContainsAny(body, "<{\r\n")
 }
 
 func (e *DialError) statusCure(body string, sid bool) string {
@@ -144,7 +156,7 @@ func (e *DialError) statusCure(body string, sid bool) string {
 	case e.Status == http.StatusProxyAuthRequired:
 		return "the proxy wants credentials: put them into its URL"
 	case e.Status == http.StatusNotFound:
-		return "no Socket.IO server at this path: is it /socket.io/ with both slashes, and is the server mounted there?"
+		return "no Socket.IO server at this path: is it /socket.io/ with both slashes (Options.Path), and is the server mounted there? The path of a client's address is a namespace"
 	case e.Status == http.StatusMethodNotAllowed:
 		return "this path is not a Socket.IO server's"
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable:
@@ -155,6 +167,8 @@ func (e *DialError) statusCure(body string, sid bool) string {
 		return "connect to the address that it redirects to; WebSockets follow no redirects"
 	case strings.Contains(body, "HTTP request to an HTTPS server"):
 		return "the server speaks TLS on this port: use https://"
+	case e.Transport == WebSocket && e.Status == http.StatusBadRequest:
+		return "the server refuses this WebSocket: if you send an Origin header the server must list it, otherwise it is about its version, cookies or headers: polling may tell more"
 	case e.Transport == WebSocket && e.Status == http.StatusOK:
 		return "this is no WebSocket server, or a proxy removed the Upgrade header: use polling first, or configure the proxy"
 	}
