@@ -21,7 +21,8 @@
 // an ack: Call then returns ErrDisconnected, and so hears the function of EmitFunc. Options.Retries sends again until there is an ack.
 //
 // A namespace that the server has refused or ended ("io server disconnect") is not joined again by
-// itself, as in JavaScript: Socket.Connect does. When no namespace is left the client ends.
+// itself, as in JavaScript: Socket.Connect does. When no namespace is left the client ends, and Wait says why; Client.Connect
+// begins again, with the same handlers. Client.Flush before Close waits for the acks of what was emitted.
 //
 // # Goroutines
 //

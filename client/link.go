@@ -110,7 +110,7 @@ func (l *link) Closed(reason engineio.Reason, err error) {
 	c.mu.Lock()
 	l.over = true
 	l.reason, l.err = Reason(reason), err
-	if l.run.ctx.Err() != nil {
+	if l.run.ctx.Err() != nil || reason == engineio.ForcedClose {
 		l.reason = ClientDisconnect
 	}
 	for _, s := range c.sockets {

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -41,6 +42,12 @@ func TestSimple(t *testing.T) {
 		var data []byte
 		if err != nil || e.Name != "said" || errors.Join(e.Args.Decode(0, &text), e.Args.Decode(1, &data)) != nil || text != "hi" || string(data) != "\x01" {
 			t.Errorf("%v %q %v: %v", e.Name, text, data, err)
+		}
+		if got := fmt.Sprint(e.Args); got != `["hi",{"_placeholder":true,"num":0}]` {
+			t.Errorf("in a log: %s", got)
+		}
+		if err := s.Flush(ctx); err != nil {
+			t.Error(err)
 		}
 		if _, err := client.Call[int](ctx, s.Timeout(20*time.Millisecond), "slow"); !errors.Is(err, client.ErrTimeout) {
 			t.Errorf("slow: %v", err)

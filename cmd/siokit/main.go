@@ -37,8 +37,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
-	if err := talk(ctx, o, stdin, newPrinter(stdout, stderr, o.json)); err != nil {
-		fmt.Fprintln(stderr, err)
+	p := newPrinter(stdout, stderr, o.json)
+	if err := talk(ctx, o, stdin, p); err != nil {
+		p.failure(err)
 		return exitFailed
 	}
 	return exitOK

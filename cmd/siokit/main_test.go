@@ -131,6 +131,52 @@ func TestConversation(t *testing.T) {
 	_ = output.Close()
 }
 
+// A server that greets as soon as it has let one in is no reason to fail, nor to keep the event to oneself.
+func TestCountOfEarlyEvents(t *testing.T) {
+	said := make(chan string, 100)
+	srv, err := core.New(core.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.OnConnect(func(c *core.Context) error { return c.Emit("hello") })
+	core.On(srv, "say", func(c *core.Context, in string) error { said <- in; return nil })
+	core.OnCall(srv, "ask", func(c *core.Context, in string) (string, error) { return in, nil })
+	ts := httptest.NewServer(srv)
+	t.Cleanup(ts.Close)
+	t.Cleanup(func() { _ = srv.Shutdown(context.Background()) })
+	for range 10 {
+		if code, out, errs := siokit(t, "", "-count", "1", ts.URL, "say", "hi"); code != exitOK || out != "<- hello\n" {
+			t.Fatalf("code %d, stdout %q, stderr %q", code, out, errs)
+		}
+		select {
+		case <-said:
+		case <-time.After(10 * time.Second):
+			t.Fatal("the event was not sent")
+		}
+		if code, out, errs := siokit(t, "", "-count", "1", "-ack", ts.URL, "ask", "me"); code != exitOK || !strings.Contains(out, `<= ask "me"`) {
+			t.Fatalf("code %d, stdout %q, stderr %q", code, out, errs)
+		}
+	}
+}
+
+// Other programs read why it failed where they read everything else.
+func TestRefusalAsJSON(t *testing.T) {
+	srv, err := core.New(core.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.OnConnect(func(c *core.Context) error {
+		return &core.ConnectError{Message: "token expired", Data: map[string]int{"code": 401}}
+	})
+	ts := httptest.NewServer(srv)
+	t.Cleanup(ts.Close)
+	t.Cleanup(func() { _ = srv.Shutdown(context.Background()) })
+	code, out, errs := siokit(t, "", "-json", ts.URL, "x")
+	if code != exitFailed || !strings.HasPrefix(out, `{"type":"error","message":"client: the server refuses`) || !strings.HasSuffix(out, `"data":{"code":401}}`+"\n") || !strings.Contains(errs, "token expired") {
+		t.Errorf("code %d, stdout %q, stderr %q", code, out, errs)
+	}
+}
+
 func TestFailuresSayWhatToDo(t *testing.T) {
 	url := serve(t)
 	for name, test := range map[string]struct {
@@ -142,7 +188,9 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		"bad flag":          {exitUsage, []string{"-transport", "pigeon", url}, "polling or websocket"},
 		"bad auth":          {exitUsage, []string{"-auth", "7", url}, "JSON object"},
 		"nothing listens":   {exitFailed, []string{"http://127.0.0.1:1", "x"}, "nothing listens there"},
-		"unknown namespace": {exitFailed, []string{url + "/socket.io/", "x"}, "Options.Path"},
+		"unknown namespace": {exitFailed, []string{url + "/socket.io/", "x"}, "is mounted is -path"},
+		"flag after URL":    {exitUsage, []string{url, "-json"}, "siokit -json " + url},
+		"wrong path":        {exitFailed, []string{"-path", "/elsewhere/", url, "x"}, "(-path)"},
 		"no ack":            {exitFailed, []string{"-timeout", "300ms", "-ack", url, "unknown"}, "does it have a handler"},
 		"reserved":          {exitFailed, []string{url, "connect"}, "reserved"},
 	} {

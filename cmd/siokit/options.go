@@ -81,6 +81,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	o.url = f.Arg(0)
 	if f.NArg() > 1 {
 		o.event = f.Arg(1)
+		if name, _, _ := strings.Cut(strings.TrimLeft(o.event, "-"), "="); strings.HasPrefix(o.event, "-") && f.Lookup(name) != nil {
+			return nil, fmt.Errorf("siokit: flags come before the URL: siokit %s %s", o.event, o.url)
+		}
 		for _, arg := range f.Args()[2:] {
 			v, err := argument(arg)
 			if err != nil {

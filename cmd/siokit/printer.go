@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -29,6 +30,7 @@ type line struct {
 	ID        string `json:"id,omitempty"`
 	Transport string `json:"transport,omitempty"`
 	Message   string `json:"message,omitempty"`
+	Data      any    `json:"data,omitempty"` // of a refusal
 }
 
 func (p *printer) print(to io.Writer, l line, text string) {
@@ -50,6 +52,25 @@ func (p *printer) connected(s *client.Socket, transport string) {
 
 func (p *printer) note(kind, message string) {
 	p.print(p.stderr, line{Type: kind, Message: message}, "* "+strings.ReplaceAll(kind, "_", " ")+": "+message)
+}
+
+// flags puts the command's flags in the place of the fields that the packages' errors name.
+var flags = strings.NewReplacer("Options.Path", "-path", "Options.Parser", "-parser", "Options.Timeout", "-timeout",
+	"RootCAs of the TLS configuration", "the file that SSL_CERT_FILE names, or use -insecure")
+
+// failure prints why the program ends: always to stderr, and as a line for other programs if they read.
+func (p *printer) failure(err error) {
+	text := flags.Replace(err.Error())
+	if p.json {
+		l := line{Type: "error", Message: text}
+		if refused, ok := errors.AsType[*client.ConnectError](err); ok && len(refused.Data) > 0 {
+			l.Data = refused.Data
+		}
+		p.print(p.stdout, l, "")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.stderr, text)
 }
 
 // event prints an event or an ack.

@@ -20,10 +20,13 @@ func talk(ctx context.Context, o *options, stdin io.Reader, p *printer) error {
 	if err != nil {
 		return err
 	}
-	ctx, enough := context.WithCancel(ctx)
+	counted, enough := context.WithCancel(ctx) // a server may greet before Connect has returned
 	defer enough()
 	watch(c, o, p, enough)
 	if err := c.Connect(ctx); err != nil {
+		if ctx.Err() != nil {
+			return errors.New("siokit: interrupted before there was a connection")
+		}
 		return err
 	}
 	defer func() { _ = c.Close() }()
@@ -32,12 +35,12 @@ func talk(ctx context.Context, o *options, stdin io.Reader, p *printer) error {
 		if err != nil || !o.listen && o.count == 0 {
 			return err
 		}
-		return wait(ctx, c)
+		return wait(counted, c)
 	}
 	input := make(chan error, 1)
-	go func() { input <- converse(ctx, c, o, p, stdin) }() // ends with the input, or with the program
+	go func() { input <- converse(counted, c, o, p, stdin) }() // ends with the input, or with the program
 	ended := make(chan error, 1)
-	go func() { ended <- wait(ctx, c) }()
+	go func() { ended <- wait(counted, c) }()
 	select {
 	case err := <-input:
 		if err != nil || !o.listen && o.count == 0 {

@@ -59,6 +59,18 @@ func (a Args) Decode(i int, v any) error {
 	return a.args.Decode(i, v)
 }
 
+// String returns the arguments as one JSON list, for logs. Binary values are placeholders in it.
+func (a Args) String() string {
+	text := []byte{'['}
+	for i, raw := range a.args.Raw {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, raw...)
+	}
+	return string(append(text, ']'))
+}
+
 // multi is implemented by the pointers to the types above that do not stand for one argument.
 type multi interface {
 	// fields returns pointers to what the arguments are decoded into.
