@@ -198,7 +198,7 @@ func (c *Client) report(ctx context.Context, namespace, event string, err error)
 	if p, ok := err.(*PanicError); ok {
 		c.opts.Logger.Error("client: a callback panicked", "namespace", namespace, "event", event, "panic", p.Value, "stack", string(p.Stack))
 	} else if c.opts.OnError == nil {
-		c.opts.Logger.Warn("client: a handler failed", "namespace", namespace, "event", event, "error", err)
+		c.opts.Logger.Warn("client: a handler failed, or events were lost", "namespace", namespace, "event", event, "error", err)
 	}
 	if c.opts.OnError == nil {
 		return

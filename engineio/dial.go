@@ -38,6 +38,9 @@ func Dial(ctx context.Context, address string, opts DialOptions) (*ClientConn, e
 			return c, nil
 		}
 		failures = append(failures, err)
+		if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+			<-ctx.Done() // the connection has the same deadline, and may be the first to notice
+		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
