@@ -1,9 +1,10 @@
 package delivery
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"hash/crc32"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ type Message struct {
 	Stream string   `json:"stream"`
 	Seq    int      `json:"seq"` // from 0, in each stream of a sender
 	Count  int      `json:"count"`
-	Hash   uint32   `json:"hash"` // CRC-32 of Text and Parts
+	Hash   uint32   `json:"hash"` // the first 4 bytes of the SHA-256 of Text and Parts
 	Text   string   `json:"text"`
 	Parts  [][]byte `json:"parts"` // Count attachments
 }
@@ -31,11 +32,12 @@ func New(sender, stream string, seq, attachments int) Message {
 }
 
 func (m Message) sum() uint32 {
-	sum := crc32.ChecksumIEEE([]byte(m.Text))
+	h := sha256.New()
+	h.Write([]byte(m.Text))
 	for _, p := range m.Parts {
-		sum = crc32.Update(sum, crc32.IEEETable, p)
+		h.Write(p)
 	}
-	return sum
+	return binary.BigEndian.Uint32(h.Sum(nil))
 }
 
 // Frames is m as the messages of a transport: a header, and the attachments that must follow it directly.
@@ -50,10 +52,13 @@ func (m Message) Frames() (header string, attachments [][]byte) {
 
 // An Entry is what a receiver notes of a Message; other processes send it to the one that has the Ledger.
 type Entry struct {
-	Sender, Stream string
-	Seq            int
-	Count, Parts   int    // attachments as stamped, and as they came
-	Hash, Sum      uint32 // as stamped, and of what came
+	Sender string `json:"sender"`
+	Stream string `json:"stream"`
+	Seq    int    `json:"seq"`
+	Count  int    `json:"count"` // attachments as stamped
+	Parts  int    `json:"parts"` // attachments as they came
+	Hash   uint32 `json:"hash"`  // as stamped
+	Sum    uint32 `json:"sum"`   // of what came
 }
 
 // Entry notes m.

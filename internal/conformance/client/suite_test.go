@@ -40,6 +40,9 @@ func suite(t *testing.T, a addresses) {
 			}
 		})
 	}
+	if !a.flask {
+		t.Run("load", func(t *testing.T) { upgradeLoad(t, a.main) })
+	}
 }
 
 func open(t *testing.T, url string, opts client.Options, register func(c *client.Client)) *client.Client {
