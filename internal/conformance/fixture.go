@@ -80,9 +80,9 @@ func (f *Fixture) start() (err error) {
 		return err
 	}
 	routes := http.NewServeMux()
-	routes.HandleFunc("POST /stop", f.restart((*site).end, false))
-	routes.HandleFunc("POST /start", f.restart((*site).end, true))
-	routes.HandleFunc("POST /kill", f.restart((*site).kill, true))
+	routes.HandleFunc("POST /stop", f.restart(stopped, false))
+	routes.HandleFunc("POST /start", f.restart(stopped, true))
+	routes.HandleFunc("POST /kill", f.restart(killed, true))
 	f.control = &http.Server{Handler: routes, ReadHeaderTimeout: shutdownPatience}
 	f.controlURL = "http://" + listener.Addr().String()
 	go func() { _ = f.control.Serve(listener) }() // ends with Close
@@ -99,6 +99,9 @@ func everyOption() core.Config {
 		Headers:           func(h http.Header, _ *http.Request) { h.Set("X-All", "1") },
 	}
 }
+
+func stopped(s *site) error { return s.stop() }
+func killed(s *site) error  { return s.kill() }
 
 // restart ends the server that can be restarted and, on demand, starts it again on the same port.
 func (f *Fixture) restart(end func(*site) error, again bool) http.HandlerFunc {
