@@ -259,3 +259,32 @@ func TestFailedUpgradesLoseNothing(t *testing.T) {
 		})
 	}
 }
+
+// slow is a connection on which everything that is written takes a while to leave.
+type slow struct {
+	net.Conn
+	delay time.Duration
+}
+
+func (c slow) Write(p []byte) (int, error) {
+	time.Sleep(c.delay)
+	return c.Conn.Write(p)
+}
+
+// An upgrade waits for the body that is being sent, and not for what queues behind it: over a slow network
+// that took longer than the server waits.
+func TestUpgradeWithABacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &network{}
+		k, stop := newTalk(t, n, client.Options{}, func(conn net.Conn) net.Conn { return slow{conn, 400 * time.Millisecond} })
+		k.exchange(t, 2000)
+		time.Sleep(5 * time.Second)
+		if k.c.Transport() != "websocket" {
+			t.Errorf("still on %s", k.c.Transport())
+		}
+		k.want(t)
+		_ = k.c.Close()
+		stop()
+		n.close()
+	})
+}

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -68,7 +70,7 @@ func upgradeLoad(t *testing.T, url string) {
 			for seed := range seeds {
 				at, err := loadOnce(url, seed, messages)
 				if err != nil {
-					t.Errorf("seed %d: %v", seed, err)
+					t.Errorf("SIOKIT_SEED=%d repeats this run: %v", seed, err)
 				}
 				mu.Lock()
 				if before += at; at > 0 && at < messages {
@@ -78,8 +80,12 @@ func upgradeLoad(t *testing.T, url string) {
 			}
 		})
 	}
-	for range runs {
-		if seeds <- random.Uint64(); t.Failed() {
+	for i := range runs {
+		seed := random.Uint64()
+		if i == 0 && os.Getenv("SIOKIT_SEED") != "" {
+			seed, _ = strconv.ParseUint(os.Getenv("SIOKIT_SEED"), 10, 64) // Random has checked it
+		}
+		if seeds <- seed; t.Failed() {
 			break
 		}
 	}
@@ -98,7 +104,7 @@ func loadOnce(url string, seed uint64, messages int) (before int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	random := rand.New(rand.NewPCG(seed, 1))
-	name := fmt.Sprintf("load %x", seed)
+	name, started := fmt.Sprintf("load %x", seed), time.Now()
 	open := make(chan struct{})
 	moment := 1 + random.IntN(messages*7/10)
 	network := &rough{delay: 20 * time.Millisecond, webSocket: open, random: rand.New(rand.NewPCG(seed, 2))}
@@ -194,7 +200,7 @@ func loadOnce(url string, seed uint64, messages int) (before int, err error) {
 	default:
 	}
 	if err == nil && c.Transport() != "websocket" {
-		err = errors.New("it was not upgraded")
+		err = fmt.Errorf("it was not upgraded within %s", time.Since(started).Round(time.Millisecond))
 	}
 	return before, err
 }
