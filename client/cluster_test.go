@@ -40,7 +40,7 @@ func cluster(t *testing.T, n int) (servers []*core.Server, urls []string) {
 // clients of another server in this order, all of it.
 func TestBroadcastsOfAnotherServerKeepTheirOrder(t *testing.T) {
 	const clients = 10
-	n := delivery.Size(2000, 100_000, 20_000)
+	n := delivery.Size(900, 100_000, 20_000)
 	servers, urls := cluster(t, 2)
 	ledgers := make([]*delivery.Ledger, clients)
 	for i := range ledgers {

@@ -26,9 +26,9 @@ func roomy() core.Config {
 func TestAttachmentsOfManyGoroutines(t *testing.T) {
 	everyTransport(t, func(t *testing.T, opts client.Options) {
 		const goroutines = 64
-		each := delivery.Size(15, 1000, 300)
+		each := delivery.Size(8, 1000, 300)
 		if len(opts.Transports) == 1 && opts.Transports[0] == "polling" { // 16 packets a body
-			each = delivery.Size(5, 100, 30)
+			each = delivery.Size(3, 100, 30)
 		}
 		cfg := roomy()
 		cfg.PingInterval = 100 * time.Millisecond // the shortest that there is

@@ -35,7 +35,7 @@ func newTalk(t *testing.T, n *network, opts client.Options, wrap func(net.Conn) 
 		srv.OnConnect(func(c *core.Context) error { sockets <- c.Socket; return nil })
 		core.On(srv, "take", func(_ *core.Context, m delivery.Message) error { k.there.Take(m); return nil })
 	})
-	opts.Logger = slog.New(slog.DiscardHandler)
+	opts.Logger, opts.DisableReconnection = slog.New(slog.DiscardHandler), true
 	opts.HTTP = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := n.dial(ctx, network, address)
 		if err != nil {

@@ -45,7 +45,7 @@ func (m *mortal) Subscribe(ctx context.Context, receive func(msg []byte)) error 
 // servers, and that the dead one is silent; then nothing is kept.
 func TestGatherFromGoClientsWhileAServerDies(t *testing.T) {
 	const nodes, timeout = 3, 20 * time.Second
-	each := delivery.Size(60, 334, 334)
+	each := delivery.Size(100, 334, 334)
 	synctest.Test(t, func(t *testing.T) {
 		hub := new(membus.Hub)
 		var buses [nodes]*mortal

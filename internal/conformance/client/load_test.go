@@ -136,6 +136,13 @@ func loadOnce(url string, seed uint64, messages int) (before int, err error) {
 		return 0, err
 	}
 	defer func() { _ = c.Close() }()
+	defer func() {
+		for who, c := range map[string]*client.Client{"the client": c, "the calm one": calm} {
+			if err != nil && !c.Connected() {
+				err = fmt.Errorf("%w; %s has ended: %w", err, who, c.Wait())
+			}
+		}
+	}()
 	last := make(chan struct{})
 	client.On(c, "back", func(context.Context, client.Args) error { close(last); return nil })
 

@@ -45,7 +45,7 @@ func suite(t *testing.T, a addresses) {
 		t.Run("load", func(t *testing.T) { upgradeLoad(t, a.main) })
 		t.Run("restarts", func(t *testing.T) {
 			if a.kills {
-				restarts(t, a, delivery.Size(8, 1000, 1000), "/start", "/kill")
+				restarts(t, a, delivery.Size(8, 1000, 200), "/start", "/kill") // make soak runs it five times
 			} else {
 				restarts(t, a, delivery.Size(3, 50, 50), "/start")
 			}
