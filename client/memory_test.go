@@ -133,7 +133,12 @@ func (l *oneConn) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 
 
 // memoryServer is a siokit server on n; stop ends it.
 func memoryServer(t *testing.T, n *network, setup func(srv *core.Server)) (stop func()) {
-	srv, err := core.New(core.Config{Logger: slog.New(slog.DiscardHandler)})
+	return memoryServerOf(t, n, core.Config{}, setup)
+}
+
+func memoryServerOf(t *testing.T, n *network, cfg core.Config, setup func(srv *core.Server)) (stop func()) {
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	srv, err := core.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

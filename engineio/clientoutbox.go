@@ -85,8 +85,26 @@ func (m *Message) largest(polling bool) int64 {
 	return int64(most)
 }
 
-// maxBatch bounds what one write takes out of the outbox, so that an upgrade need not wait for all of it.
+// maxBatch bounds what one write on a WebSocket takes out of the outbox. On polling it is one body: an upgrade
+// waits for what is being written, and each further body would take a round trip.
 const maxBatch = 512
+
+// batchLocked returns how many messages the next write takes.
+func (c *ClientConn) batchLocked() (n int) {
+	queue := c.outbox.queue
+	if c.ws != nil {
+		return min(len(queue), maxBatch)
+	}
+	packets, size := 0, int64(0)
+	for ; n < len(queue); n++ {
+		packets += queue[n].packets()
+		size += int64(queue[n].Size())
+		if n > 0 && (packets > maxBodyPackets || size > c.bodyLimit()) {
+			break
+		}
+	}
+	return n
+}
 
 // writeLoop writes what is queued until the connection ends.
 func (c *ClientConn) writeLoop() {
@@ -129,7 +147,7 @@ func (c *ClientConn) nextBatch() (batch []*Message, pong []byte, ws *clientSocke
 			return nil, nil, nil, false
 		case c.pausing && c.state == stateOpen:
 		case len(c.outbox.queue) > 0 || c.pong != nil && c.ws != nil:
-			n := min(len(c.outbox.queue), maxBatch)
+			n := c.batchLocked()
 			batch = append(batch, c.outbox.queue[:n]...)
 			clear(c.outbox.queue[:n])
 			if c.outbox.queue = c.outbox.queue[n:]; len(c.outbox.queue) == 0 {

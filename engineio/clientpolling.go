@@ -133,12 +133,16 @@ const (
 	cautiousBody   = 100_000
 )
 
+func (c *ClientConn) bodyLimit() int64 {
+	if c.handshake.MaxPayload == 0 {
+		return cautiousBody
+	}
+	return c.handshake.MaxPayload
+}
+
 // post sends a batch in as many bodies as the server asks for.
 func (c *ClientConn) post(batch []*Message) error {
-	limit := c.handshake.MaxPayload
-	if limit == 0 {
-		limit = cautiousBody
-	}
+	limit := c.bodyLimit()
 	var body []byte
 	packets := 0
 	flush := func() error {

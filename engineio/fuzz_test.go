@@ -136,21 +136,21 @@ func FuzzUpgradeOps(f *testing.F) {
 			case s.conn.Transport() == engineio.WebSocket:
 				reading := make(chan struct{})
 				go func() { defer close(reading); out.frames(&wsock{&wire{ws.Conn, bufio.NewReader(ws.br), t}}) }()
-				out.want(t, sent)
+				out.Want(t, sent)
 				_ = ws.Close()
 				<-reading
 			default:
 				for {
-					if got, err := out.state(); err != nil || got == sent {
+					if out.Err() != nil || out.Got() == sent {
 						break
 					}
 					if !poll() {
 						t.Fatal("the session is gone")
 					}
 				}
-				out.want(t, sent)
+				out.Want(t, sent)
 			}
-			if _, err := out.state(); err != nil {
+			if err := out.Err(); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -4,109 +4,26 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/internal/delivery"
 	"github.com/siokit/siokit/wire/eio"
 )
 
-// A ledger checks what one side receives: numbers in strict order, each header directly followed
-// by its attachments.
-type ledger struct {
-	mu   sync.Mutex
-	next map[string]int // by sender; guarded by mu
-	head string         // whose attachments are due: "sender:number"; guarded by mu
-	due  int            // how many; guarded by mu
-	got  int            // whole messages; guarded by mu
-	err  error          // the first mistake; guarded by mu
-	more chan struct{}
-}
+// A ledger checks what one side receives, as it comes from the wire.
+type ledger struct{ *delivery.Ledger }
 
-func newLedger() *ledger {
-	return &ledger{next: make(map[string]int), more: make(chan struct{}, 1)}
-}
+func newLedger() *ledger { return &ledger{delivery.NewLedger()} }
 
-// entry is the text of a message "sender:number:attachments", and its attachments.
+// entry is the text of a stamped message, and its attachments.
 func entry(sender string, n, attachments int) (string, [][]byte) {
-	var list [][]byte
-	for i := range attachments {
-		list = append(list, fmt.Appendf(nil, "%s:%d#%d", sender, n, i))
-	}
-	return fmt.Sprintf("%s:%d:%d", sender, n, attachments), list
+	return delivery.New(sender, "", n, attachments).Frames()
 }
 
-func (l *ledger) take(data string, binary bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fail := func(format string, args ...any) {
-		if l.err == nil {
-			l.err = fmt.Errorf(format, args...)
-		}
-	}
-	defer func() {
-		select {
-		case l.more <- struct{}{}:
-		default:
-		}
-	}()
-	if binary {
-		i := strings.LastIndexByte(data, '#')
-		if l.due == 0 || i < 0 || data[:i] != l.head {
-			fail("attachment %.40q, due are %d of %q", data, l.due, l.head)
-			return
-		}
-		if l.due--; l.due == 0 {
-			l.got++
-		}
-		return
-	}
-	parts := strings.Split(data, ":")
-	if len(parts) != 3 || l.due > 0 {
-		fail("message %.40q while %d attachments of %q are due", data, l.due, l.head)
-		return
-	}
-	n, _ := strconv.Atoi(parts[1])
-	if want := l.next[parts[0]]; n != want {
-		fail("sender %s: message %d, want %d", parts[0], n, want)
-	}
-	l.next[parts[0]] = n + 1
-	l.head = parts[0] + ":" + parts[1]
-	if l.due, _ = strconv.Atoi(parts[2]); l.due == 0 {
-		l.got++
-	}
-}
-
-func (l *ledger) state() (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.got, l.err
-}
-
-// want waits until n messages have arrived, all as they should.
-func (l *ledger) want(t testing.TB, n int) {
-	t.Helper()
-	deadline := time.After(patience)
-	for {
-		got, err := l.state()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got >= n {
-			if got > n {
-				t.Fatalf("%d messages, sent were %d", got, n)
-			}
-			return
-		}
-		select {
-		case <-l.more:
-		case <-deadline:
-			t.Fatalf("%d messages of %d", got, n)
-		}
-	}
-}
+func (l *ledger) take(data string, binary bool) { l.Frame([]byte(data), binary) }
 
 // payload gives the messages of a polling answer to l.
 func (l *ledger) payload(body string) error {
@@ -233,7 +150,7 @@ func orderAcrossUpgrade(t *testing.T, random *rand.Rand) {
 			quiet.Done()
 		}
 	})
-	eventually(t, "the moment of the upgrade", func() bool { got, err := out.state(); return got >= start || err != nil })
+	eventually(t, "the moment of the upgrade", func() bool { return out.Got() >= start || out.Err() != nil })
 	probe := r.probe(t, sid)
 	probe.send("2probe")
 	probe.wantText("3probe")
@@ -242,8 +159,8 @@ func orderAcrossUpgrade(t *testing.T, random *rand.Rand) {
 	probe.send("5")
 	ws = probe
 	release()
-	in.want(t, n)
-	out.want(t, n)
+	in.Want(t, n)
+	out.Want(t, n)
 	s.wantOpen(t)
 	_ = ws.Close()
 }
@@ -284,7 +201,7 @@ func TestAttachmentsFollowTheirHeader(t *testing.T) {
 	for range 200 {
 		ws.put(string(frame(fin|opPing, "x")))
 	}
-	out.want(t, senders*each)
+	out.Want(t, senders*each)
 	_ = ws.Close()
 	wg.Wait()
 }
@@ -317,7 +234,7 @@ func TestNothingIsLostByClose(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { out.frames(ws) })
 		send(s, t)
-		out.want(t, senders*each)
+		out.Want(t, senders*each)
 		wg.Wait()
 
 		sid, s := r.open(t)
@@ -327,7 +244,7 @@ func TestNothingIsLostByClose(t *testing.T) {
 		if err := out.payload(a.body); err != nil {
 			t.Fatal(err)
 		}
-		out.want(t, senders*each)
+		out.Want(t, senders*each)
 		r.get(t, sid).want(t, 200, "1")
 	}
 }

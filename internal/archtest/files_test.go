@@ -22,6 +22,7 @@ var predictable = map[string]string{
 	"client":                "jitter of the pauses between attempts to reconnect",
 	"core":                  "the order in which Shutdown closes connections",
 	"cluster/internal/pump": "jitter of the pauses between attempts",
+	"internal/delivery":     "choices of tests, which a seed repeats",
 }
 
 func TestFilesStayShort(t *testing.T) {

@@ -12,11 +12,12 @@ var floors = map[string]int{
 	"wire/eio": 0, // bytes only: no I/O, no goroutine, no clock
 	"wire/sio": 0,
 
-	"engineio":       1,
-	"cluster":        1,
-	"sessions":       1,
-	"wire/arguments": 1, // what wire/sio has parsed, as the input of typed handlers; both ends use it
-	"wire/msgpack":   1, // as pure as its neighbours, but made of wire/sio's packets
+	"engineio":          1,
+	"cluster":           1,
+	"sessions":          1,
+	"internal/delivery": 1, // what delivery tests of every floor judge by
+	"wire/arguments":    1, // what wire/sio has parsed, as the input of typed handlers; both ends use it
+	"wire/msgpack":      1, // as pure as its neighbours, but made of wire/sio's packets
 
 	"cluster/internal/pump":       1, // what the buses have in common
 	"cluster/internal/brokertest": 1, // starts the brokers of Debian for tests

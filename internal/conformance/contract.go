@@ -70,8 +70,8 @@ type Saying struct {
 	Text   string   `json:"text"`
 }
 
-// answer registers the contract of js/reference.mjs on every namespace of srv.
-func answer(srv *core.Server) {
+// answer registers the contract of js/reference.mjs on every namespace of srv. n keeps what "take" gets.
+func answer(srv *core.Server, n *notes) {
 	srv.Of("/guarded").Use(func(ctx context.Context) error {
 		c, _ := core.From(ctx)
 		var given credentials
@@ -100,6 +100,7 @@ func answer(srv *core.Server) {
 		answerOperators(ns)
 		answerRooms(ns)
 		answerTorture(ns)
+		answerStamped(ns, n)
 	}
 }
 

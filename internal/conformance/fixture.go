@@ -1,9 +1,7 @@
 package conformance
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -32,13 +30,15 @@ type Fixture struct {
 	control    *http.Server
 	controlURL string
 
+	notes *notes // of the server that is restarted
+
 	mu         sync.Mutex
 	restarting *site // guarded by mu
 }
 
 // Start serves the fixture on free ports of 127.0.0.1 until Close.
 func Start() (*Fixture, error) {
-	f := &Fixture{}
+	f := &Fixture{notes: newNotes()}
 	if err := f.start(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -72,7 +72,7 @@ func (f *Fixture) start() (err error) {
 	if f.objects, err = serve("127.0.0.1:0", core.Config{Parser: objects{}}); err != nil {
 		return err
 	}
-	if f.restarting, err = serve("127.0.0.1:0", core.Config{}); err != nil {
+	if f.restarting, err = serveNoting("127.0.0.1:0", core.Config{}, f.notes); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,8 +80,9 @@ func (f *Fixture) start() (err error) {
 		return err
 	}
 	routes := http.NewServeMux()
-	routes.HandleFunc("POST /stop", f.restart(false))
-	routes.HandleFunc("POST /start", f.restart(true))
+	routes.HandleFunc("POST /stop", f.restart(stopped, false))
+	routes.HandleFunc("POST /start", f.restart(stopped, true))
+	routes.HandleFunc("POST /kill", f.restart(killed, true))
 	f.control = &http.Server{Handler: routes, ReadHeaderTimeout: shutdownPatience}
 	f.controlURL = "http://" + listener.Addr().String()
 	go func() { _ = f.control.Serve(listener) }() // ends with Close
@@ -99,15 +100,18 @@ func everyOption() core.Config {
 	}
 }
 
-// restart stops the third server and, on demand, starts it again on the same port.
-func (f *Fixture) restart(again bool) http.HandlerFunc {
+func stopped(s *site) error { return s.stop() }
+func killed(s *site) error  { return s.kill() }
+
+// restart ends the server that can be restarted and, on demand, starts it again on the same port.
+func (f *Fixture) restart(end func(*site) error, again bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		err := f.restarting.stop()
+		err := end(f.restarting)
 		if err == nil && again {
 			var site *site
-			if site, err = serve(f.restarting.address, core.Config{}); err == nil {
+			if site, err = serveNoting(f.restarting.address, core.Config{}, f.notes); err == nil {
 				f.restarting = site
 			}
 		}
@@ -149,47 +153,4 @@ func (f *Fixture) Close() error {
 		}
 	}
 	return err
-}
-
-// A site is one Socket.IO server on one address.
-type site struct {
-	address string
-	sockets *core.Server
-	http    *http.Server
-	stop    func() error // may be called again
-}
-
-func serve(address string, cfg core.Config) (*site, error) {
-	sockets, err := core.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	answer(sockets)
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("conformance: %w", err)
-	}
-	routes := http.NewServeMux()
-	routes.Handle("/socket.io/", sockets)
-	s := &site{
-		address: listener.Addr().String(),
-		sockets: sockets,
-		http:    &http.Server{Handler: routes, ReadHeaderTimeout: shutdownPatience},
-	}
-	served := make(chan struct{})
-	s.stop = sync.OnceValue(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownPatience)
-		defer cancel()
-		// No new connections first, so that clients which come back at once meet a closed port. Serve
-		// has to notice before http.Close, which closes every listener that is still served, and says
-		// that this one was closed.
-		err := listener.Close()
-		<-served
-		return errors.Join(err, s.sockets.Shutdown(ctx), s.http.Close())
-	})
-	go func() {
-		defer close(served)
-		_ = s.http.Serve(listener)
-	}()
-	return s, nil
 }

@@ -17,6 +17,7 @@ type addresses struct {
 	main, options, ping, recovery, msgpack, restart, control string
 
 	flask bool
+	kills bool // control can kill its server
 }
 
 func from(env map[string]string) addresses {
@@ -41,7 +42,9 @@ func TestSiokit(t *testing.T) {
 		name, value, _ := strings.Cut(line, "=")
 		env[name] = value
 	}
-	suite(t, from(env))
+	a := from(env)
+	a.kills = true
+	suite(t, a)
 }
 
 func TestNode(t *testing.T) {

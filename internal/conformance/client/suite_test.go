@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/internal/delivery"
 	"github.com/siokit/siokit/wire/msgpack"
 )
 
@@ -46,6 +47,16 @@ func suite(t *testing.T, a addresses) {
 			}
 			if a.restart != "" {
 				t.Run("restart", func(t *testing.T) { restart(t, a, opts) })
+			}
+		})
+	}
+	if !a.flask {
+		t.Run("load", func(t *testing.T) { upgradeLoad(t, a.main) })
+		t.Run("restarts", func(t *testing.T) {
+			if a.kills {
+				restarts(t, a, delivery.Size(8, 1000, 200), "/start", "/kill") // make soak runs it five times
+			} else {
+				restarts(t, a, delivery.Size(3, 50, 50), "/start")
 			}
 		})
 	}

@@ -2,6 +2,7 @@
 // (../fixture.go) follows too; the suite must pass against this one before it may judge the other.
 //
 // Prints one line of JSON with the addresses, then serves until its standard input closes.
+import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Server } from "socket.io";
@@ -109,6 +110,34 @@ function events(namespaces) {
     socket.on("kick", (id) => nsp.in(id).disconnectSockets());
 
     torture(socket);
+    stamped(socket);
+  });
+}
+
+// The twin of ../stamped.go and ../../delivery: messages that say who sent them, their place and their sum.
+const notes = new Map(); // what came for "take", by sender; it outlives restarts
+const sum = (text, parts) => parts.reduce((hash, part) => hash.update(part), createHash("sha256").update(text)).digest().readUInt32BE();
+function stamp(sender, stream, seq, count) {
+  const text = "é\x1e".repeat(seq % 5) + `${stream} ${seq}`;
+  const parts = Array.from({ length: count }, (_, i) => Buffer.from(`${sender} ${stream} ${seq} #${i}\0ÿ`, "latin1"));
+  return { sender, stream, seq, count, hash: sum(text, parts), text, parts };
+}
+function stamped(socket) {
+  socket.on("take", ({ sender, stream, seq, count, hash, text, parts }, ack) => {
+    if (!notes.has(sender)) notes.set(sender, []);
+    notes.get(sender).push({ sender, stream, seq, count, parts: parts.length, hash, sum: sum(text, parts) });
+    ack?.();
+  });
+  socket.on("taken", (sender, ack) => {
+    const all = notes.get(sender) ?? [];
+    ack(all.splice(0, 1000));
+    if (all.length === 0) notes.delete(sender);
+  });
+  socket.on("deliver", ({ room, stream, from, count }, ack) => {
+    for (let seq = from; seq < from + count; seq++) {
+      socket.nsp.to(room).emit("delivered", stamp("server", stream, seq, seq % 5 === 0 ? 2 : 0));
+    }
+    ack?.();
   });
 }
 
