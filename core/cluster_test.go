@@ -152,7 +152,7 @@ func TestClusterGather(t *testing.T) {
 	}
 	type answer struct{ V any }
 	got := map[string]string{}
-	for r, err := range core.Gather[answer](t.Context(), a.Timeout(time.Second), "vote", map[string]string{"on": "tea"}) {
+	for r, err := range core.Gather[answer](t.Context(), a.Timeout(answerTime), "vote", map[string]string{"on": "tea"}) {
 		switch {
 		case errors.Is(err, core.ErrDisconnected) && r.ID == gone:
 			gone = ""

@@ -15,7 +15,7 @@ import (
 )
 
 // shutdownPatience bounds how long a server of the fixture may take to end.
-const shutdownPatience = 10 * time.Second
+const shutdownPatience = 30 * time.Second
 
 // A Fixture is what js/reference.mjs is, with siokit: a server with default options, one with a fast
 // heartbeat, the same two for old clients, one with every option that is off by default, one that keeps

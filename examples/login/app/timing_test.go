@@ -23,9 +23,13 @@ func TestLoginDoesNotTellWhoExists(t *testing.T) {
 		return string(h)
 	}
 	for { // some milliseconds, also under the race detector, where it takes ten times as long
-		sample, began := []byte(hash("sample")), time.Now()
-		_ = bcrypt.CompareHashAndPassword(sample, []byte("wrong"))
-		if time.Since(began) > 2*time.Millisecond {
+		sample, quickest := []byte(hash("sample")), time.Hour
+		for range 5 { // a busy machine makes some of them slow
+			began := time.Now()
+			_ = bcrypt.CompareHashAndPassword(sample, []byte("wrong"))
+			quickest = min(quickest, time.Since(began))
+		}
+		if quickest > 2*time.Millisecond {
 			break
 		}
 		cost++
@@ -62,12 +66,12 @@ func TestLoginDoesNotTellWhoExists(t *testing.T) {
 	if testing.Short() {
 		tries = 100
 	}
-	if d := exampletest.MedianGap(tries, known, unknown); d >= time.Millisecond {
+	if d := exampletest.Gap(tries, known, unknown); d >= time.Millisecond {
 		t.Errorf("the answer for an unknown name differs by %v", d)
 	}
 	// The measure finds the mistake it is for: an unknown name whose hash costs nothing.
 	accounts[""] = &app.User{}
-	if d := exampletest.MedianGap(100, known, unknown); d < time.Millisecond {
+	if d := exampletest.Gap(100, known, unknown); d < time.Millisecond {
 		t.Errorf("a login that compares no hash for unknown names differs by %v only: this test proves nothing", d)
 	}
 }
