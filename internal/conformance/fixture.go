@@ -49,7 +49,7 @@ func (f *Fixture) start() (err error) {
 	if f.main, err = serve("127.0.0.1:0", core.Config{}); err != nil {
 		return err
 	}
-	fast := core.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 600 * time.Millisecond}
+	fast := core.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 1500 * time.Millisecond}
 	if f.ping, err = serve("127.0.0.1:0", fast); err != nil {
 		return err
 	}
