@@ -55,7 +55,12 @@ fuzz: setup-go ## fuzz every target for FUZZTIME (default 60s) each
 	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's/:func /:/' | sort | \
 	while IFS=: read -r file target; do \
 	  echo "== $$target in $$(dirname "$$file")"; \
-	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+	  said=$$(mktemp); \
+	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" 2>&1 | tee "$$said"; status=$$?; \
+	  if [ $$status != 0 ] && grep -q 'context deadline exceeded' "$$said" && ! grep -qE 'Failing input|panic:|hung or terminated' "$$said"; then \
+	    echo "nothing was found: a worker was busy when the time was over"; status=0; \
+	  fi; \
+	  rm -f "$$said"; [ $$status = 0 ] || exit 1; \
 	done
 
 soak: setup ## the tests SOAKRUNS (default 5) times over, with long loads and 10,000 upgrades
