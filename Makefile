@@ -17,9 +17,10 @@ help: ## list the targets
 run: setup-go setup-node ## serve the chat example on ADDR (default 127.0.0.1:5000)
 	@go run ./examples/chat
 
+# check has run vet; and since many packages wait for other programs, one more than there are processors may run.
 test: setup check ## everything: formatting, vet, staticcheck, Go tests with -race, JavaScript clients, browser
 	@rm -rf $(RESULTS) && mkdir -p $(RESULTS)
-	@SIOKIT_RESULTS=$(CURDIR)/$(RESULTS) go test -race -count=1 -timeout 20m ./... 2>&1 | tee $(RESULTS)/go.txt; \
+	@SIOKIT_RESULTS=$(CURDIR)/$(RESULTS) go test -race -count=1 -vet=off -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) -timeout 20m ./... 2>&1 | tee $(RESULTS)/go.txt; \
 	  status=$$?; $(MAKE) --no-print-directory summary; exit $$status
 
 # The closing lines of each runner, so that the counts are the last thing to read.
