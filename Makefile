@@ -17,9 +17,10 @@ help: ## list the targets
 run: setup-go setup-node ## serve the chat example on ADDR (default 127.0.0.1:5000)
 	@go run ./examples/chat
 
+# check has run vet; and since many packages wait for other programs, one more than there are processors may run.
 test: setup check ## everything: formatting, vet, staticcheck, Go tests with -race, JavaScript clients, browser
 	@rm -rf $(RESULTS) && mkdir -p $(RESULTS)
-	@SIOKIT_RESULTS=$(CURDIR)/$(RESULTS) go test -race -count=1 -timeout 20m ./... 2>&1 | tee $(RESULTS)/go.txt; \
+	@SIOKIT_RESULTS=$(CURDIR)/$(RESULTS) go test -race -count=1 -vet=off -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) -timeout 20m ./... 2>&1 | tee $(RESULTS)/go.txt; \
 	  status=$$?; $(MAKE) --no-print-directory summary; exit $$status
 
 # The closing lines of each runner, so that the counts are the last thing to read.
@@ -55,7 +56,12 @@ fuzz: setup-go ## fuzz every target for FUZZTIME (default 60s) each
 	@grep -rHoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sed -E 's/:func /:/' | sort | \
 	while IFS=: read -r file target; do \
 	  echo "== $$target in $$(dirname "$$file")"; \
-	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+	  said=$$(mktemp); \
+	  go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" 2>&1 | tee "$$said"; status=$$?; \
+	  if [ $$status != 0 ] && grep -q 'context deadline exceeded' "$$said" && ! grep -qE 'Failing input|panic:|hung or terminated' "$$said"; then \
+	    echo "nothing was found: a worker was busy when the time was over"; status=0; \
+	  fi; \
+	  rm -f "$$said"; [ $$status = 0 ] || exit 1; \
 	done
 
 soak: setup ## the tests SOAKRUNS (default 5) times over, with long loads and 10,000 upgrades

@@ -76,7 +76,7 @@ func TestRevokeAThousand(t *testing.T) {
 			t.Fatal("a connection is open")
 		}
 	}
-	if took > time.Second {
+	if took > 5*time.Second { // a second, were the machine idle
 		t.Errorf("it took %v", took)
 	}
 	conns[999].cutBy(t, auth.ErrRevoked)

@@ -25,7 +25,7 @@ func serve(t *testing.T, cfg core.Config, setup func(srv *core.Server)) (url str
 	}
 	ts := httptest.NewServer(srv)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := srv.Shutdown(ctx); err != nil {
 			t.Errorf("the server did not end: %v", err)

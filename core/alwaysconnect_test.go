@@ -100,7 +100,7 @@ func TestRefusedConnectionsEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachTransport(t, func(t *testing.T, transport string) {
-				a := serve(t, core.Config{AlwaysConnect: always, ConnectTimeout: time.Second})
+				a := serve(t, core.Config{AlwaysConnect: always, ConnectTimeout: 3 * time.Second})
 				a.OnConnect(func(c *core.Context) error {
 					var given struct{ Leave bool }
 					if _ = c.Auth(&given); given.Leave {

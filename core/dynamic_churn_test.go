@@ -248,7 +248,7 @@ func TestNothingDeadlocksInsideCallbacks(t *testing.T) {
 // With Recovery a dynamic namespace stays for those who were cut off, and no longer.
 func TestDynamicNamespacesAndRecovery(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport string) {
-		a := serve(t, core.Config{Recovery: &core.Recovery{Window: time.Second}})
+		a := serve(t, core.Config{Recovery: &core.Recovery{Window: 5 * time.Second}})
 		parent := a.OfPattern("/org/{id}")
 		p := a.arrive(transport, "/org/7", "", "")
 		s, _ := parent.Socket(p.sid)

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ import (
 )
 
 // patience is how long a test waits for an event before it fails.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // app is a server under test on a real listener.
 type app struct {
@@ -83,6 +84,7 @@ type peer struct {
 	in     chan message  // closed when the connection has ended
 	stop   func()        // ends polling
 	mute   chan struct{} // closed: pings are not answered
+	pings  atomic.Int64  // that have come
 	status int           // HTTP status or close code that ended it; read after in is closed
 	bye    bool          // an Engine.IO close packet came; likewise
 	err    error         // of the poll or read that ended it; likewise
@@ -220,6 +222,7 @@ func (p *peer) poll(ctx context.Context) {
 }
 
 func (p *peer) pong() {
+	p.pings.Add(1)
 	select {
 	case <-p.mute:
 	default:

@@ -129,7 +129,7 @@ import (
 	if out, err := exec.Command("go", "test", "-c", "-vet=off", "-o", program, "-overlay="+file, module+"/docs/page").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := exec.Command(program, "-test.v", "-test.timeout=60s").CombinedOutput()
+	out, err := exec.Command(program, "-test.v", "-test.timeout=5m").CombinedOutput()
 	if ran := strings.Count(string(out), "--- PASS: "); err != nil || ran != len(tests) {
 		t.Errorf("%d of %d tests passed: %v\n%s", ran, len(tests), err, out)
 	}

@@ -262,7 +262,7 @@ func TestHTTP2(t *testing.T) { // H-35
 
 // H-34, F-04: limits that are meant for requests which do not wait.
 func TestServerTimeouts(t *testing.T) {
-	const limit = 300 * time.Millisecond
+	const limit = 700 * time.Millisecond
 	r := serve(t, engineio.Config{PingInterval: 3 * limit, PingTimeout: 20 * time.Second}, receiving(echo), httpServer(func(s *http.Server) {
 		s.WriteTimeout, s.ReadTimeout, s.IdleTimeout = limit, limit, limit
 	}))

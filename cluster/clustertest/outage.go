@@ -34,6 +34,12 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
+func (l *lines) all() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.text, "\n")
+}
+
 func (l *lines) count(prefix string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,7 +62,7 @@ func atOnce(t *testing.T, n int, call func(i int)) {
 		took[i] = time.Since(start)
 	}
 	slices.Sort(took)
-	if took[n*9/10] > time.Millisecond || took[n-1] > 2*time.Second {
+	if took[n*9/10] > time.Millisecond || took[n-1] > 10*time.Second {
 		t.Errorf("Publish takes %s, at most %s: it must not wait for the broker", took[n*9/10], took[n-1])
 	}
 }
@@ -171,13 +177,15 @@ func (s *suite) outage(t *testing.T) {
 		t.Errorf("%d events were lost, and B counts only %d", missing, st.Lost)
 	}
 	for i := range logs {
+		if s.opts.NoLog {
+			break
+		}
 		// A bus may be healthy a moment before it says so.
-		for deadline := time.Now().Add(time.Second); logs[i].count("ERROR") != logs[i].count("INFO") && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(patience); logs[i].count("ERROR") != logs[i].count("INFO") && time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond)
 		}
-		down, up := logs[i].count("ERROR"), logs[i].count("INFO")
-		if !s.opts.NoLog && (down < 1 || down > 2 || up != down) {
-			t.Errorf("one outage, two directions, and these lines:\n%s", strings.Join(logs[i].text, "\n"))
+		if down, up := logs[i].count("ERROR"), logs[i].count("INFO"); down < 1 || down > 2 || up != down {
+			t.Errorf("one outage, two directions, and these lines:\n%s", logs[i].all())
 		}
 	}
 }

@@ -101,7 +101,7 @@ func TestSilence(t *testing.T) {
 		t.Error(sockets, err)
 	}
 	var got []string
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // in which the other answers, on a busy machine too
 	defer cancel()
 	err = a.Gather(ctx, &cluster.Emit{Audience: all("/"), Event: "e", Data: []byte("[]")}, func(r cluster.Reply) { got = append(got, string(r.Data)+r.Err) })
 	if _, ok := errors.AsType[*cluster.SilentError](err); !ok || !slices.Equal(got, []string{`["yes"]`, cluster.TimedOut}) {

@@ -135,11 +135,11 @@ func (d *driver) Publish(ctx context.Context, msgs [][]byte) (n int, err error) 
 		}()
 	}
 	confirms := make([]*amqp.DeferredConfirmation, len(msgs))
-	done := make(chan error, 1)
-	go func() { // a connection that RabbitMQ blocks hangs in the write
+	done, ch := make(chan error, 1), d.ch // hangUp may run before the write has ended
+	go func() {                           // a connection that RabbitMQ blocks hangs in the write
 		var err error
 		for i, msg := range msgs {
-			confirms[i], err = d.ch.PublishWithDeferredConfirmWithContext(ctx, d.opts.Exchange, "", false, false, amqp.Publishing{
+			confirms[i], err = ch.PublishWithDeferredConfirmWithContext(ctx, d.opts.Exchange, "", false, false, amqp.Publishing{
 				ContentType: "text/plain", ContentEncoding: "utf-8", DeliveryMode: amqp.Transient, Body: msg,
 			})
 			if err != nil {

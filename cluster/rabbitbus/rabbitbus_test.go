@@ -84,7 +84,7 @@ func memoryAlarm(t *testing.T, broker *brokertest.RabbitMQ) {
 		if err := from.Publish(binary.BigEndian.AppendUint64(nil, n)); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(start); took > time.Second {
+		if took := time.Since(start); took > 10*time.Second { // RabbitMQ holds it up for longer than any machine
 			t.Errorf("Publish took %s", took)
 		}
 	}

@@ -35,7 +35,7 @@ func TestCluster(t *testing.T) {
 	go func() { done <- run(ctx, listeners, overMemory(), dist, 10*time.Millisecond) }()
 
 	exampletest.Node(t, "cluster", "cluster.test.mjs", "EXAMPLE_URL="+urls[0], "OTHER_URL="+urls[1])
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
 	for _, url := range urls {
 		for _, path := range []string{"/", "/assets/page.js", "/socket.io/socket.io.min.js", "/healthz"} {
 			resp, err := client.Get(url + path)
@@ -54,7 +54,7 @@ func TestCluster(t *testing.T) {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the program does not end")
 	}
 }

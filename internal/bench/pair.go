@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"time"
 )
 
@@ -58,15 +60,11 @@ func (w workload) onceInPair(ctx context.Context, command []string, decode bool,
 
 // startRedis starts a redis-server on a port of its own.
 func startRedis(ctx context.Context) (addr string, stop func(), err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freePort()
 	if err != nil {
-		return "", nil, fmt.Errorf("bench: %w", err)
+		return "", nil, err
 	}
-	addr = l.Addr().String()
-	_, port, _ := net.SplitHostPort(addr)
-	if err := l.Close(); err != nil {
-		return "", nil, fmt.Errorf("bench: %w", err)
-	}
+	addr = net.JoinHostPort("127.0.0.1", port)
 	ctx, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, "redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", os.TempDir())
 	if err := cmd.Start(); err != nil {
@@ -77,7 +75,7 @@ func startRedis(ctx context.Context) (addr string, stop func(), err error) {
 		cancel()
 		_ = cmd.Wait() // the error would only say that it was killed
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			return addr, stop, c.Close()
@@ -87,4 +85,17 @@ func startRedis(ctx context.Context) (addr string, stop func(), err error) {
 			return "", nil, fmt.Errorf("bench: redis-server does not start: %w", err)
 		}
 	}
+}
+
+// freePort returns a port that is free, and below those that the kernel gives to others by itself.
+func freePort() (string, error) {
+	var err error
+	for range 1000 {
+		port := strconv.Itoa(12_000 + rand.IntN(20_000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			return port, l.Close()
+		}
+	}
+	return "", fmt.Errorf("bench: no port is free: %w", err)
 }

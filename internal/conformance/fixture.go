@@ -13,7 +13,7 @@ import (
 )
 
 // shutdownPatience bounds how long a server of the fixture may take to end.
-const shutdownPatience = 10 * time.Second
+const shutdownPatience = 30 * time.Second
 
 // A Fixture is what js/reference.mjs is, with siokit: a server with default options, one with a fast
 // heartbeat, the same two for old clients, one with every option that is off by default, one that keeps
@@ -49,7 +49,7 @@ func (f *Fixture) start() (err error) {
 	if f.main, err = serve("127.0.0.1:0", core.Config{}); err != nil {
 		return err
 	}
-	fast := core.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 600 * time.Millisecond}
+	fast := core.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 1500 * time.Millisecond}
 	if f.ping, err = serve("127.0.0.1:0", fast); err != nil {
 		return err
 	}

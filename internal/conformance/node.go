@@ -20,12 +20,12 @@ var Parts = map[string]string{
 func ServePart(part, address, name string, bus cluster.Bus) (stop func() error, err error) {
 	cfg := core.Config{
 		Bus: bus, TrustedProxies: []string{"127.0.0.1"},
-		Cluster: cluster.Options{Heartbeat: 500 * time.Millisecond, DeadAfter: 3 * time.Second}, // a test that kills one waits so long
+		Cluster: cluster.Options{Heartbeat: 500 * time.Millisecond, DeadAfter: 5 * time.Second}, // a test that kills one waits so long
 	}
 	switch part {
 	case "main":
 	case "ping":
-		cfg.PingInterval, cfg.PingTimeout = 300*time.Millisecond, 600*time.Millisecond
+		cfg.PingInterval, cfg.PingTimeout = 300*time.Millisecond, 1500*time.Millisecond
 	case "msgpack":
 		cfg.Parser = msgpack.Parser{}
 	case "objects":

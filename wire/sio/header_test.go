@@ -190,7 +190,7 @@ func TestLinearTime(t *testing.T) {
 				t.Error("accepted")
 			}
 			// Quadratic work on 1 MB takes minutes. The bar of 50 ms is for an idle machine.
-			if took := time.Since(start); took > 2*time.Second {
+			if took := time.Since(start); took > 20*time.Second {
 				t.Errorf("1 MB took %v", took)
 			}
 		})

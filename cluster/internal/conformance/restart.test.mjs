@@ -20,7 +20,7 @@ const listen = (socket) => {
 
 const options = { reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 100 };
 
-describe("restart of one of two", { timeout: 60_000 }, () => {
+describe("restart of one of two", { timeout: 600_000 }, () => {
   for (const [name, mode] of Object.entries(modes)) {
     for (const end of ["stop", "kill"]) {
       if (!wanted.includes("all") && !wanted.includes(`${end} ${name}`)) continue;

@@ -95,10 +95,10 @@ func TestRunEndsWell(t *testing.T) {
 	case url = <-logged:
 	case err := <-ended:
 		t.Fatal(err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not start")
 	}
-	browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	browser := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}
 	for path, want := range map[string]string{"/": "<title>siokit login</title>", "/socket.io/socket.io.min.js": "io()"} {
 		answer, err := browser.Get(url + path)
 		if err != nil {
@@ -118,7 +118,7 @@ func TestRunEndsWell(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(15 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it does not end")
 	}
 }

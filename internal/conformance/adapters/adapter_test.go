@@ -2,6 +2,7 @@ package adapters_test
 
 import (
 	"context"
+	"flag"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,7 +11,19 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets more tests run at the same time than there are processors, unless -parallel says otherwise: most of them
+// wait for a deadline.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		if err := flag.Set("test.parallel", "16"); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A router builds an application in the way its framework's users do. Paths may hold "{name}".
 type router interface {

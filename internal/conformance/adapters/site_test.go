@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a test waits for an event before it fails.
-const patience = 15 * time.Second
+const patience = 30 * time.Second
 
 // lines collects what a logger writes.
 type lines struct {

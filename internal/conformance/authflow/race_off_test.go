@@ -2,4 +2,4 @@
 
 package authflow_test
 
-const slowness = 1
+const slowness = 5

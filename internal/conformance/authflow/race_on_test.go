@@ -3,4 +3,4 @@
 package authflow_test
 
 // slowness is how many times longer things may take under the race detector.
-const slowness = 5
+const slowness = 10

@@ -28,7 +28,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for an event before it fails.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 const pleaseLogIn = `{"message":"please log in","data":{"code":401}}`
 

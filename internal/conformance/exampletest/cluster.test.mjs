@@ -5,10 +5,10 @@ import { test } from "node:test";
 import { io } from "socket.io-client";
 
 const { EXAMPLE_URL, OTHER_URL } = process.env;
-const once = (emitter, event) => onceEver(emitter, event, { signal: AbortSignal.timeout(10_000) });
+const once = (emitter, event) => onceEver(emitter, event, { signal: AbortSignal.timeout(30_000) });
 
 for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]]) {
-  test(`cluster over ${transports}`, { timeout: 30_000 }, async () => {
+  test(`cluster over ${transports}`, { timeout: 600_000 }, async () => {
     const open = (url) => io(url, { transports, forceNew: true, reconnection: false });
     const [here, there] = [open(EXAMPLE_URL), open(OTHER_URL)];
     try {

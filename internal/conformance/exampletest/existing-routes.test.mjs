@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { example, scenario } from "./visitor.mjs";
 
-describe(`existing gin application, ${example.name}`, { timeout: 60_000 }, () => {
+describe(`existing gin application, ${example.name}`, { timeout: 600_000 }, () => {
   test("the page is there", scenario({}, async (visitor) => {
     const { status, body } = await visitor().request("/");
     assert.equal(status, 200);

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { ask, example, modes, next, refusals, refused, scenario } from "./visitor.mjs";
 
 for (const [name, mode] of Object.entries(modes)) {
-  describe(`existing gin application, ${example.name}, ${name}`, { timeout: 60_000 }, () => {
+  describe(`existing gin application, ${example.name}, ${name}`, { timeout: 600_000 }, () => {
     test("without the application's login a socket is refused", scenario(mode, async (visitor) => {
       for (const cookie of [undefined, "shop=forged"]) {
         const err = await refused(visitor().open(cookie && { cookie }));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ask, example, modes, next, refusals, refused, scenario } from "./visitor.mjs";
 
-describe(`${example.name}, HTTP`, { timeout: 60_000 }, () => {
+describe(`${example.name}, HTTP`, { timeout: 600_000 }, () => {
   test("the page is complete and runs its own scripts only", scenario({}, async (visitor) => {
     const page = await visitor().request("/");
     assert.equal(page.status, 200);
@@ -49,7 +49,7 @@ describe(`${example.name}, HTTP`, { timeout: 60_000 }, () => {
 });
 
 for (const [name, mode] of Object.entries(modes)) {
-  describe(`${example.name}, ${name}`, { timeout: 60_000 }, () => {
+  describe(`${example.name}, ${name}`, { timeout: 600_000 }, () => {
     test("without a login a socket is refused", scenario(mode, async (visitor) => {
       const err = await refused(visitor().open());
       assert.equal(err.message, "please log in");

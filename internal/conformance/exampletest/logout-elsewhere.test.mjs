@@ -6,7 +6,7 @@ import { io } from "socket.io-client";
 
 const { HERE, THERE } = process.env;
 
-const once = (emitter, event) => onceEver(emitter, event, { signal: AbortSignal.timeout(10_000) }).catch(() => assert.fail(`no ${event}`));
+const once = (emitter, event) => onceEver(emitter, event, { signal: AbortSignal.timeout(30_000) }).catch(() => assert.fail(`no ${event}`));
 
 const login = async (id) => {
   const response = await fetch(`${HERE}/login?id=${id}`);
@@ -15,7 +15,7 @@ const login = async (id) => {
 };
 
 for (const [name, transports] of Object.entries({ polling: ["polling"], websocket: ["websocket"], upgrade: ["polling", "websocket"] })) {
-  describe(name, { timeout: 30_000 }, () => {
+  describe(name, { timeout: 600_000 }, () => {
     test("a logout at one server ends the sockets at the other, which say why", async () => {
       const cookie = await login(`ann-${name}`);
       const open = () => io(THERE, { transports, forceNew: true, extraHeaders: { cookie } });

@@ -17,7 +17,7 @@ function findChromium() {
   throw new Error("Chromium is missing: run `make setup-browser`, or set CHROMIUM to its path");
 }
 
-describe(`${example.name}, the page in Chromium`, { timeout: 120_000 }, () => {
+describe(`${example.name}, the page in Chromium`, { timeout: 600_000 }, () => {
   let browser;
   const errors = [];
 

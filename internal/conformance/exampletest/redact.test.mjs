@@ -7,7 +7,7 @@ const url = process.env.EXAMPLE_URL;
 const modes = { polling: ["polling"], websocket: ["websocket"], upgrade: ["polling", "websocket"] };
 
 for (const [mode, transports] of Object.entries(modes)) {
-  test(`${process.env.EXAMPLE}: ${mode}`, { timeout: 20_000 }, async () => {
+  test(`${process.env.EXAMPLE}: ${mode}`, { timeout: 600_000 }, async () => {
     const socket = io(url, { transports, forceNew: true, reconnection: false, query: { token: process.env.TOKEN } });
     try {
       await new Promise((resolve, reject) => {

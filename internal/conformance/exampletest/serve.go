@@ -26,7 +26,7 @@ func Serve(t *testing.T, handler http.Handler, sockets *core.Server) (url string
 	server := httptest.NewServer(handler)
 	t.Cleanup(func() {
 		if sockets != nil {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 			defer cancel()
 			if err := sockets.Shutdown(ctx); err != nil {
 				t.Errorf("Shutdown: %v", err)

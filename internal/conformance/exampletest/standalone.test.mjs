@@ -6,7 +6,7 @@ import { io } from "socket.io-client";
 const url = process.env.EXAMPLE_URL;
 
 for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]]) {
-  test(`standalone over ${transports}`, { timeout: 20_000 }, async () => {
+  test(`standalone over ${transports}`, { timeout: 600_000 }, async () => {
     const socket = io(url, { transports, forceNew: true, reconnection: false });
     const next = (event) => new Promise((resolve) => { socket.once(event, resolve); });
     try {

@@ -29,7 +29,7 @@ export const modes = {
 export const refusals = { polling: [403], websocket: [400], upgrade: [400, 403] };
 
 /** How long anything may take before a test fails. Nothing waits this long when all is well. */
-const patience = 10_000;
+const patience = 30_000;
 
 /** Runs body with a function that makes visitors, and closes all of their sockets afterwards. */
 export function scenario(mode, body) {

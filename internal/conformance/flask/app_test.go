@@ -271,7 +271,7 @@ func wantAck(t testing.TB, want string, c siotest.Receiver, event string, args .
 }
 
 // patience is how long a test waits for an event before it fails.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // receive waits for a value.
 func receive[T any](t testing.TB, ch <-chan T) T {

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { ask, barrier, connected, fixture, modes, next, record, refused, scenario, upgraded } from "./harness.mjs";
 
 for (const [name, mode] of Object.entries(modes)) {
-  describe(`connect, ${name}`, { timeout: 60_000 }, () => {
+  describe(`connect, ${name}`, { timeout: 600_000 }, () => {
     test("gets an id of 20 characters that is not the engine's", scenario(mode, async ({ connect }) => {
       const socket = await connect();
       assert.match(socket.id, /^[\w-]{20}$/);
@@ -111,7 +111,7 @@ for (const [name, mode] of Object.entries(modes)) {
   });
 }
 
-describe("connect, the handshake itself", { timeout: 60_000 }, () => {
+describe("connect, the handshake itself", { timeout: 600_000 }, () => {
   test("announces the documented limits", async () => {
     const response = await fetch(`${fixture.url}/socket.io/?EIO=4&transport=polling`);
     assert.equal(response.status, 200);

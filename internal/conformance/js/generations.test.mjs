@@ -11,7 +11,7 @@ const generations = { "3.1": v3.io ?? v3.default.io, "4.0": v40.io, "4.5": v45.i
 
 for (const [version, io] of Object.entries(generations)) {
   for (const [name, mode] of Object.entries(modes)) {
-    describe(`client ${version}, ${name}`, { timeout: 60_000 }, () => {
+    describe(`client ${version}, ${name}`, { timeout: 600_000 }, () => {
       const run = (body) => scenario(mode, body, { io });
 
       test("connects, with auth and several namespaces", run(async ({ connect }) => {

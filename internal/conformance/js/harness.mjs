@@ -10,7 +10,7 @@ import { io as io48 } from "socket.io-client";
 export const fixture = {
   url: required("SIOKIT_URL"), // default options
   optionsURL: required("SIOKIT_OPTIONS_URL"), // compression, cookie, headers and initial packet: options.test.mjs
-  pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 600 ms
+  pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 1.5 s
   oldURL: required("SIOKIT_OLD_URL"), // allowEIO3
   oldPingURL: required("SIOKIT_OLD_PING_URL"), // the same with the heartbeat of pingURL
   recoveryURL: required("SIOKIT_RECOVERY_URL"), // connection state recovery
@@ -42,7 +42,7 @@ export const modes = {
 export const servers = Number(process.env.SIOKIT_SERVERS || 1);
 
 /** How long anything may take before a test fails. Nothing waits this long when all is well. */
-export const patience = 10_000;
+export const patience = 30_000;
 
 /**
  * Runs one scenario with clients that are closed afterwards, whatever happens. The scenario receives

@@ -7,7 +7,7 @@ let serial = process.pid * 1000;
 const uniqueOrg = () => `/org/${serial++}`;
 
 for (const [name, mode] of Object.entries(modes)) {
-  describe(`dynamic namespaces, ${name}`, { timeout: 60_000 }, () => {
+  describe(`dynamic namespaces, ${name}`, { timeout: 600_000 }, () => {
     test("one registration serves every name that matches", scenario(mode, async ({ connect }) => {
       const [one, two] = [uniqueOrg(), uniqueOrg()];
       const a = await connect(one);

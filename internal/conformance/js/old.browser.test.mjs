@@ -14,13 +14,13 @@ const forms = {
   "script tags, then upgrade": { transports: ["polling", "websocket"], forceJSONP: true },
 };
 
-describe("client 2.5 in Chromium", { timeout: 120_000 }, () => {
+describe("client 2.5 in Chromium", { timeout: 600_000 }, () => {
   let browser;
   before(async () => (browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-gpu", "--no-first-run"] })));
   after(() => browser?.close());
 
   for (const [name, options] of Object.entries(forms)) {
-    test(name, { timeout: 30_000 }, async () => {
+    test(name, { timeout: 600_000 }, async () => {
       const page = await browser.newPage();
       const failures = [];
       const requests = [];

@@ -26,7 +26,7 @@ for (const [parserName, { parser, url, encodesUndefined }] of Object.entries(par
         open: (namespace, options) => open(namespace, { ...mode, ...options }),
         connect: (namespace, options) => connect(namespace, { ...mode, ...options }),
       }));
-    describe(`${parserName}, ${name}`, { timeout: 60_000 }, () => {
+    describe(`${parserName}, ${name}`, { timeout: 600_000 }, () => {
       test("round-trips values of every kind", run(async ({ connect }) => {
         const socket = await connect();
         for (const value of values) assert.deepEqual(await ask(socket, "echo1", value), [value]);
@@ -140,7 +140,7 @@ for (const [parserName, { parser, url, encodesUndefined }] of Object.entries(par
   }
 
   for (const [name, transports] of Object.entries(modes)) {
-    describe(`mismatch with ${parserName}, ${name}`, { timeout: 60_000 }, () => {
+    describe(`mismatch with ${parserName}, ${name}`, { timeout: 600_000 }, () => {
       const closes = (options) => scenario(transports, async ({ open }) => {
         const socket = open("/", options);
         await within("close", (resolve) => socket.io.engine.once("close", resolve));

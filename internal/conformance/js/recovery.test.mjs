@@ -5,7 +5,7 @@ import { ask, fixture, modes, next, record, scenario, upgraded } from "./harness
 
 const options = { url: fixture.recoveryURL, reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50 };
 
-describe("recovery", { timeout: 60_000 }, () => {
+describe("recovery", { timeout: 600_000 }, () => {
   for (const [name, mode] of Object.entries(modes)) {
     test(`a cut client gets what it missed, ${name}`, scenario(mode, async ({ connect }) => {
       const [socket, witness, other] = await Promise.all([connect("/", options), connect("/", options), connect("/", options)]);

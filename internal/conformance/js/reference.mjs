@@ -68,7 +68,7 @@ function events(namespaces) {
       ack(value);
     });
 
-    socket.on("ask me", async (question, ack) => ack(await socket.timeout(5000).emitWithAck("question", question)));
+    socket.on("ask me", async (question, ack) => ack(await socket.timeout(20_000).emitWithAck("question", question)));
     socket.on("ask me in vain", async (ms, ack) => {
       try {
         await socket.timeout(ms).emitWithAck("unanswered");
@@ -77,7 +77,7 @@ function events(namespaces) {
         ack("timeout");
       }
     });
-    socket.on("vote", async (room, ack) => ack((await nsp.to(room).timeout(5000).emitWithAck("vote")).sort()));
+    socket.on("vote", async (room, ack) => ack((await nsp.to(room).timeout(20_000).emitWithAck("vote")).sort()));
     socket.on("vote within", (room, ms, ack) =>
       nsp.to(room).except(socket.id).timeout(ms).emit("vote", (missing, votes) => ack(!missing, votes.sort())),
     );
@@ -173,7 +173,7 @@ async function serve(port, options = {}) {
 }
 
 const main = await serve(0);
-const ping = await serve(0, { pingInterval: 300, pingTimeout: 600 });
+const ping = await serve(0, { pingInterval: 300, pingTimeout: 1500 });
 const options = await serve(0, {
   perMessageDeflate: true,
   cookie: true,
@@ -182,7 +182,7 @@ const options = await serve(0, {
 options.engine.on("initial_headers", (headers) => (headers["x-first"] = "1"));
 options.engine.on("headers", (headers) => (headers["x-all"] = "1"));
 const old = await serve(0, { allowEIO3: true });
-const oldPing = await serve(0, { allowEIO3: true, pingInterval: 300, pingTimeout: 600 });
+const oldPing = await serve(0, { allowEIO3: true, pingInterval: 300, pingTimeout: 1500 });
 const recovering = await serve(0, { connectionStateRecovery: {} });
 const packed = await serve(0, { parser: msgpack });
 const written = await serve(0, { parser: objects });

@@ -8,7 +8,7 @@ const control = async (what) => {
   assert.equal(response.status, 200, await response.text());
 };
 
-describe("restart", { timeout: 60_000 }, () => {
+describe("restart", { timeout: 600_000 }, () => {
   for (const [name, mode] of Object.entries(modes)) {
     test(`reconnects and works again, ${name}`, scenario(mode, async ({ connect }) => {
       const options = { url: fixture.restartURL, reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 100, auth: { welcome: "again" } };

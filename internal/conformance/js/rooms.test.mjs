@@ -7,7 +7,7 @@ let serial = 0;
 const uniqueRoom = () => `room ${process.pid} ${serial++} 🚪`;
 
 for (const [name, mode] of Object.entries(modes)) {
-  describe(`rooms, ${name}`, { timeout: 60_000 }, () => {
+  describe(`rooms, ${name}`, { timeout: 600_000 }, () => {
     // Three clients and what each of them heard.
     const three = (body) =>
       scenario(mode, async ({ connect }) => {

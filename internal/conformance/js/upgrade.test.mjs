@@ -54,7 +54,7 @@ async function chattyUpgrade({ open }, ticksBefore) {
   return { sent, tocks, bothTransports: transports.size === 2 };
 }
 
-test(`${upgrades} upgrades, ${inParallel} at a time`, { timeout: 300_000 }, async () => {
+test(`${upgrades} upgrades, ${inParallel} at a time`, { timeout: 600_000 }, async () => {
   const started = Date.now();
   let left = upgrades;
   const total = { sent: 0, tocks: 0, bothTransports: 0 };
