@@ -25,6 +25,9 @@ type Client struct {
 	encoder   sio.Encoder
 	tasks     sync.WaitGroup // dispatchers and retries
 
+	// mu guards everything of the client that is not immutable, its sockets' fields too. It is held for
+	// assignments only: never while bytes are written, never while a callback runs. Order: mu before
+	// engineio.ClientConn.mu.
 	mu      sync.Mutex
 	changed sync.Cond // on mu: a queue has room, a namespace or the client has changed its state
 	sockets []*Socket // guarded by mu

@@ -21,8 +21,9 @@
 // an ack: Call then returns ErrDisconnected, and so hears the function of EmitFunc. Options.Retries sends again until there is an ack.
 //
 // A namespace that the server has refused or ended ("io server disconnect") is not joined again by
-// itself, as in JavaScript: Socket.Connect does. When no namespace is left the client ends, and Wait says why; Client.Connect
-// begins again, with the same handlers. Client.Flush before Close waits for the acks of what was emitted.
+// itself, as in JavaScript: Socket.Connect does. When no namespace is left the client ends, and Wait says
+// why; Client.Connect begins again, with the same handlers. Client.Flush before Close waits for the acks of
+// what was emitted.
 //
 // # Goroutines
 //
@@ -31,7 +32,4 @@
 // events, on a goroutine that lives while events are queued; namespaces run in parallel. Acks never queue
 // behind handlers, so a handler may Call; the functions of EmitFunc do, because they run among them. Close waits
 // for all of them.
-//
-// Client.mu guards everything that is not immutable. It is held for assignments only: never while
-// bytes are written, never while a callback runs. Order: Client.mu -> engineio.ClientConn.mu.
 package client

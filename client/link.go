@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/siokit/siokit/engineio"
 	"github.com/siokit/siokit/wire/sio"
@@ -75,7 +76,7 @@ func (c *Client) find(namespace string) *Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.sockets {
-		if name, _, _ := bytes.Cut([]byte(s.name), []byte{'?'}); s.name == namespace || string(name) == namespace {
+		if name, _, _ := strings.Cut(s.name, "?"); s.name == namespace || name == namespace {
 			return s
 		}
 	}

@@ -23,6 +23,7 @@ var predictable = map[string]string{
 	"core":                  "the order in which Shutdown closes connections",
 	"cluster/internal/pump": "jitter of the pauses between attempts",
 	"internal/delivery":     "choices of tests, which a seed repeats",
+	"internal/freeport":     "where to begin to look",
 }
 
 func TestFilesStayShort(t *testing.T) {

@@ -5,12 +5,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"time"
+
+	"github.com/siokit/siokit/internal/freeport"
 )
 
 // end is one of two servers that share a Redis.
@@ -60,7 +60,7 @@ func (w workload) onceInPair(ctx context.Context, command []string, decode bool,
 
 // startRedis starts a redis-server on a port of its own.
 func startRedis(ctx context.Context) (addr string, stop func(), err error) {
-	port, err := freePort()
+	port, err := freeport.Find()
 	if err != nil {
 		return "", nil, err
 	}
@@ -85,17 +85,4 @@ func startRedis(ctx context.Context) (addr string, stop func(), err error) {
 			return "", nil, fmt.Errorf("bench: redis-server does not start: %w", err)
 		}
 	}
-}
-
-// freePort returns a port that is free, and below those that the kernel gives to others by itself.
-func freePort() (string, error) {
-	var err error
-	for range 1000 {
-		port := strconv.Itoa(12_000 + rand.IntN(20_000))
-		var l net.Listener
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
-			return port, l.Close()
-		}
-	}
-	return "", fmt.Errorf("bench: no port is free: %w", err)
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/siokit/siokit/internal/freeport"
 	"golang.org/x/sys/unix"
 )
 
@@ -327,7 +328,7 @@ func TestReconnectStorm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := freePort() // one that the server can have a second time
+	port, err := freeport.Find() // one that the server can have a second time
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,15 +4,14 @@ package brokertest
 
 import (
 	"bufio"
-	"math/rand/v2"
-	"net"
 	"os/exec"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/siokit/siokit/internal/freeport"
 )
 
 // A Process is a broker that is running, or stopped. Its methods are called by one goroutine.
@@ -102,21 +101,12 @@ func (p *Process) signal(t testing.TB, s syscall.Signal) {
 	}
 }
 
-// FreePort returns a TCP port that nobody listens on, and that nobody is given while the caller starts what is to
-// listen on it: it is below those that the kernel hands out by itself, to listeners on port 0 and to outgoing
-// connections, as all other tests on the machine make them by the hundred.
+// FreePort returns a TCP port that nobody else is given while the caller starts what is to listen on it.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	const lowest, highest = 12_000, 32_000 // what Linux and the BSDs hand out begins at 32768 or higher
-	for range 1000 {
-		port := strconv.Itoa(lowest + rand.IntN(highest-lowest))
-		if ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
-			if err := ln.Close(); err != nil {
-				t.Fatal(err)
-			}
-			return port
-		}
+	port, err := freeport.Find()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatalf("a thousand ports between %d and %d are in use", lowest, highest)
-	panic("unreachable")
+	return port
 }
