@@ -2,6 +2,7 @@ package adapters_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -58,7 +59,7 @@ func TestMiddleware(t *testing.T) {
 					if cell.slow {
 						wait = parked
 					}
-					if _, err := p.call("later", wait); err != nil {
+					if err := p.raw(fmt.Sprintf(`42["later",%d]`, wait)); err != nil { // no ack: on a busy machine it may come after
 						t.Fatal(err)
 					}
 					p.want(`2["now"]`)
