@@ -47,8 +47,9 @@ type Options struct {
 	PerMessageDeflate *engineio.Deflate
 
 	// HTTP does the requests and says how to dial, through which proxy and with which TLS. Its Jar keeps
-	// cookies. Default: one with the settings of http.DefaultTransport and a jar of its own. WebSockets
-	// use the Transport's settings only if it is an *http.Transport. Redirects to another host are errors.
+	// cookies. Default: one with engineio.NewTransport, whose comment says why, and a jar of its own.
+	// WebSockets use the Transport's settings only if it is an *http.Transport. Redirects to another host are
+	// errors.
 	HTTP *http.Client
 	// TLS is for servers with certificates of a private authority, and for client certificates. Default nil:
 	// the certificate must be valid for the host by the system's authorities. Not together with HTTP.
@@ -169,7 +170,7 @@ func (o *Options) httpClient() (*http.Client, *http.Transport) {
 	if o.HTTP != nil {
 		return o.HTTP, nil
 	}
-	own := http.DefaultTransport.(*http.Transport).Clone()
+	own := engineio.NewTransport()
 	if o.TLS != nil {
 		own.TLSClientConfig = o.TLS.Clone()
 	}

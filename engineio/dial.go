@@ -83,6 +83,15 @@ func parseEndpoint(address string, header http.Header) (*url.URL, error) {
 	return u, nil
 }
 
+// NewTransport returns a transport with the settings of http.DefaultTransport, but for idle connections: it closes them
+// after 4 s, because Node's servers close them after 5. A POST that crosses that close fails, and must not be sent
+// again: the server may have read it. So one that polls would lose its session now and then.
+func NewTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.IdleConnTimeout = 4 * time.Second
+	return t
+}
+
 func newClientConn(ctx context.Context, endpoint *url.URL, opts DialOptions) *ClientConn {
 	c := &ClientConn{opts: opts, endpoint: endpoint, live: make(chan struct{})}
 	c.changed.L = &c.mu
@@ -90,7 +99,7 @@ func newClientConn(ctx context.Context, endpoint *url.URL, opts DialOptions) *Cl
 	if opts.HTTP != nil {
 		c.http = *opts.HTTP
 	} else {
-		own := http.DefaultTransport.(*http.Transport).Clone()
+		own := NewTransport()
 		c.http.Transport, c.own = own, own
 	}
 	c.http.Timeout = 0 // a poll takes as long as the server has nothing to say

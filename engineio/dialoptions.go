@@ -28,8 +28,8 @@ type DialOptions struct {
 	Header http.Header
 	// HTTP does the requests: its Transport decides about TLS, proxies and how to dial, its Jar keeps
 	// cookies. WebSockets use the same if Transport is nil or an *http.Transport; another RoundTripper
-	// serves polling only. Default: a client with http.DefaultTransport's settings and no Jar, whose
-	// connections end with this one. Redirects are followed to the same scheme and host only.
+	// serves polling only. Default: a client with NewTransport and no Jar, whose connections end with
+	// this one. Redirects are followed to the same scheme and host only.
 	HTTP *http.Client
 
 	// PerMessageDeflate offers to compress messages on WebSocket. Default nil: no. It needs a server that
