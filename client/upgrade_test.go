@@ -199,7 +199,9 @@ func TestFailedUpgradesLoseNothing(t *testing.T) {
 				return &probed{
 					Conn:    conn,
 					probing: func() { close(probing) },
-					after:   func() error { close(cut); return io.ErrUnexpectedEOF },
+					// By then a poll is on its way, and so the client cannot move at once.
+					answer: func() error { time.Sleep(250 * time.Millisecond); return nil },
+					after:  func() error { close(cut); return io.ErrUnexpectedEOF },
 					polled: func() { // once the poll has been answered the client moves: that must come too late
 						select {
 						case <-probing:
