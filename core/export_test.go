@@ -26,6 +26,21 @@ func (s *Server) Clients() int {
 	return len(s.clients)
 }
 
+// Draining is how many connections take no more events.
+func (s *Server) Draining() (n int) {
+	s.mu.RLock()
+	clients := slices.Collect(maps.Keys(s.clients))
+	s.mu.RUnlock()
+	for _, c := range clients {
+		c.mu.Lock()
+		if c.draining {
+			n++
+		}
+		c.mu.Unlock()
+	}
+	return n
+}
+
 // QueuedEvents is how many events wait for the socket's handlers.
 func (s *Socket) QueuedEvents() int {
 	s.mu.Lock()

@@ -153,12 +153,13 @@ func (s *Server) Panics() int64 { return s.panics.Load() }
 // closesPerSecond spreads the reconnects that follow a shutdown.
 const closesPerSecond = 1000
 
-// Shutdown ends the server without losing what was acknowledged: new handshakes get 503, no
-// further events are taken, running handlers end and their acks and everything else queued is
-// written, what was given to Go is cancelled and waited for, then the connections are closed, at most 1,000 a second in random order. Clients see
-// "transport close" and reconnect elsewhere. It returns when every goroutine of the server has
-// ended, or soon after ctx has: then connections are cut and ctx's error is returned, and
-// handlers that ignore their Context may still be running.
+// Shutdown ends the server without losing what was acknowledged. New handshakes get 503, and what was
+// given to Go is cancelled and waited for. The clients take their turns in random order, at most 1,000 a
+// second, and are served until then. From its turn on a client's events are ignored, only its acks are
+// not; its running handlers end, their acks and everything else queued is written, and its connection is
+// closed. Clients see "transport close" and reconnect elsewhere. Shutdown returns when every goroutine
+// of the server has ended, or soon after ctx has: then connections are cut and ctx's error is returned,
+// and handlers that ignore their Context may still be running.
 //
 // It never touches the application's listener. Call it before http.Server.Shutdown, which does
 // not know about WebSockets and would wait for parked polls.

@@ -64,6 +64,8 @@ func TestShutdown(t *testing.T) {
 			}
 		}
 		silent(t, done)
+		// The idle client may have been the first to have its turn.
+		eventually(t, "every client has had its turn", func() bool { return a.Draining() == clients })
 		for _, p := range peers {
 			p.send(`26["ignored"]`)
 		}
