@@ -232,7 +232,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 		c.srv.refuse(w, r, badRequest("the session already has a POST under way"))
 		return
 	}
-	body, refusal := c.readBody(r)
+	body, refusal := c.readBody(w, r)
 	if refusal != nil {
 		body.release()
 		c.endPost()
@@ -276,8 +276,8 @@ func (s *Server) tooLarge(n int64) *Error {
 }
 
 // readBody reads at most MaxPayload bytes within BodyTimeout.
-func (c *Conn) readBody(r *http.Request) (*buffer, *Error) {
-	body := borrowBuffer()
+func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) (*buffer, *Error) {
+	body, begun := borrowBuffer(), time.Now()
 	err := body.readFrom(io.LimitReader(r.Body, c.srv.cfg.MaxPayload+1))
 	switch {
 	case int64(len(body.b)) > c.srv.cfg.MaxPayload:
@@ -294,7 +294,14 @@ func (c *Conn) readBody(r *http.Request) (*buffer, *Error) {
 	c.mu.Lock()
 	_ = c.body.SetReadDeadline(time.Time{})
 	c.body = nil
+	late := c.state == stateClosed || time.Since(begun) >= c.srv.cfg.BodyTimeout
 	c.mu.Unlock()
+	if late && r.ProtoMajor == 1 {
+		// The deadline has passed behind the last byte, where net/http waits for the client to hang up. It
+		// takes that for the end, so every later request on this HTTP connection, anybody's behind a
+		// proxy, would begin with a cancelled context.
+		w.Header().Set("Connection", "close")
+	}
 	return body, nil
 }
 
