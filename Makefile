@@ -4,12 +4,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak bench setup setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python setup-flask summary clean
+.PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak shake bench setup setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python setup-flask summary clean
 
 comma := ,
 RESULTS  := test-results
 FUZZTIME ?= 60s
 SOAKRUNS ?= 5
+PACKAGES ?= ./...
+SHAKE    ?= -every 400 -pause 3ms
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -66,6 +68,9 @@ fuzz: setup-go ## fuzz every target for FUZZTIME (default 60s) each
 
 soak: setup ## the tests SOAKRUNS (default 5) times over, with long loads and 10,000 upgrades
 	@SIOKIT_SOAK=1 SIOKIT_UPGRADES=$${SIOKIT_UPGRADES:-10000} go test -race -count=$(SOAKRUNS) -timeout 3h ./...
+
+shake: setup ## the tests of PACKAGES with pauses at random places, as SHAKE says; finds what a busy machine breaks
+	@go run ./internal/shake $(SHAKE) $(PACKAGES)
 
 bench: setup-go setup-node setup-redis ## compare with a bare WebSocket server and with socket.io's own
 	@go run ./internal/bench

@@ -70,6 +70,7 @@ var floors = map[string]int{
 	"internal/bench":                   4,
 	"internal/bench/bareserver":        4,
 	"internal/bench/siokitserver":      4,
+	"internal/shake":                   4, // runs tests with pauses everywhere
 	"internal/conformance":             4,
 	"internal/conformance/authflow":    4,
 	"internal/conformance/adapters":    4,
