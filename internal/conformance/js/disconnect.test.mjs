@@ -1,7 +1,7 @@
 // Why a connection ended, as both sides are told.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ask, assertCounts, barrier, connected, fixture, modes, next, record, scenario, upgraded, within } from "./harness.mjs";
+import { ask, assertCounts, barrier, connected, departure, fixture, modes, next, record, scenario, upgraded, within } from "./harness.mjs";
 import { proxyTo } from "./proxy.mjs";
 
 for (const [name, mode] of Object.entries(modes)) {
@@ -11,14 +11,12 @@ for (const [name, mode] of Object.entries(modes)) {
       scenario(mode, async (clients) => {
         const watcher = await clients.connect("/", { url });
         await ask(watcher, "join", "watchers");
-        const watch = (id) =>
-          within(`"gone" for ${id}`, (resolve) => watcher.on("gone", (gone, reason) => gone === id && resolve(reason)));
         const subject = async (options) => {
           const socket = await clients.connect("/", { url, ...options });
           if (name === "upgrade") await upgraded(socket);
           const told = next(socket, "disconnect").then(([reason]) => reason);
           const id = socket.id;
-          return { socket, told, watched: watch(id) };
+          return { socket, told, watched: departure(watcher, id) };
         };
         await body({ ...clients, subject });
       });

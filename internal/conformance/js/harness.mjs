@@ -101,6 +101,14 @@ export function next(emitter, event) {
   return within(`event "${event}"`, (resolve) => emitter.once(event, (...args) => resolve(args)));
 }
 
+/**
+ * Resolves with the reason why the socket with this id left, once the watcher, who is in the room of those
+ * who hear it, has been told. Others may leave meanwhile: clients of the test before.
+ */
+export function departure(watcher, id) {
+  return within(`"gone" for ${id}`, (resolve) => watcher.on("gone", (gone, reason) => gone === id && resolve(reason)));
+}
+
 /** Emits and resolves with the ack's arguments. Works with every client generation. */
 export function ask(socket, event, ...args) {
   return within(`ack of "${event}"`, (resolve, reject) => {

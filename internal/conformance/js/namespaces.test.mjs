@@ -1,7 +1,7 @@
 // Namespaces whose names are not known beforehand.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ask, barrier, connected, modes, next, record, refused, scenario } from "./harness.mjs";
+import { ask, barrier, connected, departure, modes, next, record, refused, scenario } from "./harness.mjs";
 
 let serial = process.pid * 1000;
 const uniqueOrg = () => `/org/${serial++}`;
@@ -63,11 +63,11 @@ for (const [name, mode] of Object.entries(modes)) {
       const [a, watcher] = [await connect(org), await connect(org)];
       await ask(watcher, "join", "watchers");
       const { id } = a;
-      const gone = next(watcher, "gone");
+      const gone = departure(watcher, id);
       const told = next(a, "disconnect");
       a.emit("kick me", false);
       assert.equal((await told)[0], "io server disconnect");
-      assert.deepEqual(await gone, [id, "server namespace disconnect"]);
+      assert.equal(await gone, "server namespace disconnect");
     }));
   });
 }

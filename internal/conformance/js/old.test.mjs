@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import io from "socket.io-client-2";
 import { io as current } from "socket.io-client";
-import { ask, assertCounts, barrier, connected, fixture, modes, next, record, scenario, upgraded, within } from "./harness.mjs";
+import { ask, assertCounts, barrier, connected, departure, fixture, modes, next, record, scenario, upgraded, within } from "./harness.mjs";
 import { proxyTo } from "./proxy.mjs";
 import { texts, values } from "./values.mjs";
 
@@ -129,7 +129,7 @@ for (const [name, mode] of Object.entries(forms)) {
           return {
             socket,
             told: next(socket, "disconnect").then(([reason]) => reason),
-            watched: within(`"gone" for ${id}`, (resolve) => watcher.on("gone", (gone, reason) => gone === id && resolve(reason))),
+            watched: departure(watcher, id),
           };
         };
         await body({ ...clients, watcher, subject });

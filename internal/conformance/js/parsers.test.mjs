@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import msgpack from "socket.io-msgpack-parser";
-import { ask, assertCounts, barrier, connected, fixture, modes, next, record, refused, scenario, upgraded, within } from "./harness.mjs";
+import { ask, assertCounts, barrier, connected, departure, fixture, modes, next, record, refused, scenario, upgraded, within } from "./harness.mjs";
 import * as objects from "./objects.mjs";
 
 const parsers = {
@@ -120,7 +120,7 @@ for (const [parserName, { parser, url, encodesUndefined }] of Object.entries(par
         const watcher = await connect("/second");
         await ask(watcher, "join", "watchers");
         const { id } = second;
-        const left = within("gone", (resolve) => watcher.on("gone", (who, reason) => who === id && resolve(reason)));
+        const left = departure(watcher, id);
         second.disconnect();
         assert.equal(await left, "client namespace disconnect");
       }));

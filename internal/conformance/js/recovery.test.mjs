@@ -1,7 +1,7 @@
 // Connection state recovery: a client that was cut off gets its id, its rooms and what it missed.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ask, fixture, modes, next, record, scenario, upgraded } from "./harness.mjs";
+import { ask, departure, fixture, modes, next, record, scenario, upgraded } from "./harness.mjs";
 
 const options = { url: fixture.recoveryURL, reconnection: true, reconnectionDelay: 20, reconnectionDelayMax: 50 };
 
@@ -21,10 +21,10 @@ describe("recovery", { timeout: 600_000 }, () => {
 
       for (let cut = 0; cut < 5; cut++) {
         const id = socket.id;
-        const [left, gone, back] = [next(socket, "disconnect"), next(witness, "gone"), next(socket, "connect")];
+        const [left, gone, back] = [next(socket, "disconnect"), departure(witness, id), next(socket, "connect")];
         socket.io.engine.close();
         await left;
-        assert.equal((await gone)[0], id);
+        assert.equal(await gone, "transport close");
         await ask(other, "say to all", { rooms: [room], except: [], text: `missed ${cut}` });
         await ask(other, "say to all", { rooms: [room], except: [id], text: "for others" });
         await ask(other, "say to all", { rooms: [id], except: [], text: `private ${cut}` });

@@ -1,7 +1,7 @@
 // Rooms and broadcasts: who receives, and who must not.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ask, barrier, modes, next, record, scenario } from "./harness.mjs";
+import { ask, barrier, departure, modes, next, record, scenario } from "./harness.mjs";
 
 let serial = 0;
 const uniqueRoom = () => `room ${process.pid} ${serial++} 🚪`;
@@ -125,10 +125,9 @@ for (const [name, mode] of Object.entries(modes)) {
       await ask(a, "join", "watchers");
       await ask(b, "join", room);
       const { id } = b;
-      await new Promise((resolve) => {
-        a.on("gone", (gone) => gone === id && resolve());
-        b.disconnect();
-      });
+      const left = departure(a, id);
+      b.disconnect();
+      await left;
       b.connect();
       assert.deepEqual(await ask(b, "rooms"), [[b.id]]);
       await ask(a, "say to all", { rooms: [room, id], except: [], text: "ghost" });
