@@ -36,6 +36,7 @@ func TestEmitFunc(t *testing.T) {
 		if o := receive(t, got); o != (outcome{"yes", nil}) {
 			t.Errorf("got %v", o)
 		}
+		p.wantAlive() // the answers to nothing have been dropped
 		got = asked(t, long.Compress(false), []byte("b"))
 		p.want(`51-1["q",{"_placeholder":true,"num":0}]`)
 		p.wantBinary("b")
