@@ -92,6 +92,10 @@ func (c *client) take(p sio.Packet, complete bool) error {
 			return err
 		}
 	}
+	// Before anything is ignored: attachments that nobody is there for any more have arrived all the same.
+	if complete && c.attachTimer != nil && (len(p.Attachments) > 0 || c.srv.cfg.Parser != nil) {
+		c.srv.engine.Stop(c.attachTimer)
+	}
 	s, known := c.find(p.Namespace)
 	switch {
 	case c.ignores(p.Type):
@@ -108,9 +112,6 @@ func (c *client) take(p sio.Packet, complete bool) error {
 	case !complete:
 		c.awaitAttachments()
 		return nil
-	}
-	if c.attachTimer != nil && (len(p.Attachments) > 0 || c.srv.cfg.Parser != nil) {
-		c.srv.engine.Stop(c.attachTimer)
 	}
 	switch p.Type {
 	case sio.Event:
