@@ -196,8 +196,11 @@ func runGuards(c *Context, guards []Guard) error {
 
 // refused removes every trace of the socket and tells the client.
 func (s *Socket) refused(c *Context, err error) {
-	shown, _ := s.ns.shown(c, err)
-	if !isForClient(err) {
+	shown, mapped := s.ns.shown(c, err)
+	if isPanic(err) && !mapped {
+		shown = errInternal // also when it panicked with an error made for clients
+	}
+	if isPanic(err) || !isForClient(err) {
 		s.ns.reportShown(c, err, shown)
 	}
 	if s.Connected() {
@@ -219,7 +222,7 @@ func (s *Socket) refused(c *Context, err error) {
 // room for a reason, so Config.EndedEvent tells it.
 func (s *Socket) refusedLate(cause, shown error) {
 	if !isForClient(shown) {
-		shown = &ConnectError{Message: internalError}
+		shown = errInternal
 	}
 	s.leave(errors.Join(shown, cause))
 	if err := s.client.countRefusal(); err != nil {
