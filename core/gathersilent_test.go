@@ -58,3 +58,24 @@ func TestGatherNamesWhoWasSilentAtTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// AskServers says who was silent also when it is ctx that ends it.
+func TestAskServersNamesWhoWasSilentByADeadline(t *testing.T) {
+	hub := new(membus.Hub)
+	a := serve(t, core.Config{Bus: hub.Bus()})
+	check(t, hub.Bus().Publish([]byte(`{"method":"go.hello","host_id":"mute","go":{"seq":1}}`)))
+	eventually(t, "the other is known", func() bool { return len(a.Nodes()) == 1 })
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	var silent []string
+	for _, err := range core.AskServers[int](ctx, a, "load") {
+		if who, ok := errors.AsType[*cluster.SilentError](err); ok {
+			silent = append(silent, who.Nodes...)
+		} else {
+			t.Error(err)
+		}
+	}
+	if !slices.Equal(silent, []string{"mute"}) {
+		t.Errorf("silent: %q", silent)
+	}
+}
