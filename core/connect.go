@@ -98,9 +98,25 @@ func (c *client) countRefusal() error {
 	return nil
 }
 
+var errGoexit = errors.New("core: a guard or OnConnect has ended its goroutine with runtime.Goexit")
+
 // runConnect decides about the client, on the socket's dispatcher.
 func (s *Socket) runConnect() {
+	if !s.awaitTold() {
+		return // left: nobody has seen it
+	}
 	c := &Context{Socket: s, event: "connect"}
+	decided := false
+	defer func() {
+		if !decided { // by runtime.Goexit, as t.FailNow does
+			s.refused(c, errGoexit)
+		}
+	}()
+	s.decide(c)
+	decided = true
+}
+
+func (s *Socket) decide(c *Context) {
 	err := s.passGuards(c)
 	if err == nil {
 		switch err = s.enter(); {

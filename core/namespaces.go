@@ -22,7 +22,7 @@ func (s *Server) Of(name string) *Namespace {
 	}
 	ns, created := s.findOrCreate(name)
 	if created {
-		s.announce(ns)
+		s.announceListed(ns)
 	}
 	return ns
 }
@@ -52,6 +52,7 @@ func (s *Server) listLocked(ns *Namespace) {
 	if undecided := s.namespaces[ns.name]; undecided != nil {
 		s.unlistLocked(undecided)
 	}
+	ns.told = make(chan struct{})
 	ns.listed.Store(true)
 	s.namespaces[ns.name] = ns
 }
@@ -69,7 +70,7 @@ func (s *Server) claim(ns *Namespace) *handlerSet {
 	case now == nil || now.undecidedLocked():
 		s.listLocked(ns)
 		s.mu.Unlock()
-		s.announce(ns)
+		s.announceListed(ns)
 		return ns.set
 	}
 	s.mu.Unlock()
@@ -129,6 +130,25 @@ func (s *Server) announce(ns *Namespace) {
 			p, _ := errors.AsType[*PanicError](err)
 			ns.log.Error("core: an OnNamespace function panicked", "panic", p.Value, "stack", string(p.Stack))
 		}
+	}
+}
+
+// announceListed announces a namespace that clients can ask for already: they wait for it in awaitTold.
+func (s *Server) announceListed(ns *Namespace) {
+	defer close(ns.told) // also when a function ends the goroutine
+	s.announce(ns)
+}
+
+// awaitTold returns when the namespace of s has been announced, or false when the client has left.
+func (s *Socket) awaitTold() bool {
+	if s.ns.told == nil {
+		return true
+	}
+	select {
+	case <-s.ns.told:
+		return true
+	case <-s.ctx.Done():
+		return false
 	}
 }
 
