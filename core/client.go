@@ -265,6 +265,13 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 	c.logClosed(reason, err)
 }
 
+// gone reports whether the connection has ended.
+func (c *client) gone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
 // quiesce makes the client take no more packets but acks and closes it as soon as its handlers are
 // through.
 func (c *client) quiesce() {
