@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/siokit/siokit/engineio"
 	"github.com/siokit/siokit/wire/sio"
@@ -27,6 +28,9 @@ type client struct {
 
 	joinTimer   *engineio.Timer // closes a connection that joins nothing
 	attachTimer *engineio.Timer // owned by Receive; nil until the first binary packet
+
+	asked atomic.Int32           // events that wait for an answer of this client, in all namespaces
+	held  atomic.Pointer[Socket] // for room in whose queue Receive waits
 
 	mu       sync.Mutex
 	sockets  []*Socket // one per namespace, also those the server has ended; guarded by mu
