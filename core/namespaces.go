@@ -118,9 +118,7 @@ func (s *Server) OnNamespace(f func(ns *Namespace)) {
 
 // announce tells other processes and runs the OnNamespace functions.
 func (s *Server) announce(ns *Namespace) {
-	if s.link != nil {
-		s.link.OpenNamespace(ns.name)
-	}
+	s.openToOthers(ns)
 	s.mu.RLock()
 	told := s.onNamespace
 	s.mu.RUnlock()
@@ -130,6 +128,19 @@ func (s *Server) announce(ns *Namespace) {
 			p, _ := errors.AsType[*PanicError](err)
 			ns.log.Error("core: an OnNamespace function panicked", "panic", p.Value, "stack", string(p.Stack))
 		}
+	}
+}
+
+// openToOthers tells other processes of a namespace, which may be gone by then: the end must be what they hear last.
+func (s *Server) openToOthers(ns *Namespace) {
+	if s.link == nil {
+		return
+	}
+	s.link.OpenNamespace(ns.name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ns.listed.Load() && s.namespaces[ns.name] == nil {
+		s.link.CloseNamespace(ns.name)
 	}
 }
 
@@ -215,6 +226,9 @@ func (ns *Namespace) Remove() error {
 	s.mu.Lock()
 	s.patterns = slices.DeleteFunc(slices.Clone(s.patterns), is)
 	s.functions = slices.DeleteFunc(slices.Clone(s.functions), is)
+	if s.link != nil && ns.parent != nil && ns.parent.pattern != nil && ns.listed.Load() {
+		s.link.CloseNamespace(ns.name)
+	}
 	gone := []*Namespace{ns}
 	if ns.parent != nil {
 		gone = slices.AppendSeq(gone, maps.Values(ns.parent.children))
