@@ -59,13 +59,13 @@ func TestLinkHearsOfANamespacesEndLast(t *testing.T) {
 	p.kill()
 	eventually(t, "the client is gone", func() bool { return a.Clients() == 0 })
 	close(link.goOn)
-	eventually(t, "the namespace is closed", func() bool { return heard(link, "close /x") })
+	eventually(t, "the namespace is closed", func() bool { return lastHeard(link, "close /x") })
 	if got := link.heard(); !slices.Contains(got, "open /x") {
 		t.Errorf("the link heard %q", got)
 	}
 }
 
-func heard(link *namingLink, last string) bool {
+func lastHeard(link *namingLink, last string) bool {
 	said := link.heard()
 	return len(said) > 1 && said[len(said)-1] == last
 }

@@ -260,12 +260,14 @@ func (r *recovery) keep(s *Socket) {
 	})
 }
 
-// keepAgain saves the session of a client that was cut off again before it was told that it is connected.
-func (r *recovery) keepAgain(taken *resumption) {
-	saved := *taken.savedSession
+// keepAgain is keep for a client that was cut off again before it was told that it is connected: the session
+// that s was to take up.
+func (r *recovery) keepAgain(s *Socket) {
+	saved := *s.resumed.savedSession
 	saved.taken = false
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.ns.unregister(s)
 	r.saveLocked(&saved)
 }
 

@@ -301,7 +301,7 @@ func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 		case was == socketConnected:
 			r.keep(s)
 		case s.resumed != nil && s.client.gone(): // else it was refused
-			r.keepAgain(s.resumed)
+			r.keepAgain(s)
 		}
 	}
 	s.ns.unregister(s)
