@@ -27,6 +27,13 @@ type pendingAck struct {
 // await registers an event that a wants answered, for d, or until giveUp if that is 0. Ids start at
 // 0 and are this socket's own. early allows it before the CONNECT reply.
 func (s *Socket) await(a asker, d time.Duration, early bool) (id int64, err error) {
+	if id, err = s.addAsker(a, d, early); err == nil {
+		s.client.letRead()
+	}
+	return id, err
+}
+
+func (s *Socket) addAsker(a asker, d time.Duration, early bool) (id int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch s.state.Load() {
@@ -51,8 +58,17 @@ func (s *Socket) await(a asker, d time.Duration, early bool) (id int64, err erro
 		})
 	}
 	s.acks.pending[id] = p
-	s.queue.space.Broadcast() // the reader may go on: see callSlack
+	s.client.asked.Add(1)
 	return id, nil
+}
+
+// letRead lets the reader go on if it waits for room in a queue: see callSlack.
+func (c *client) letRead() {
+	if s := c.held.Load(); s != nil {
+		s.mu.Lock()
+		s.queue.space.Broadcast()
+		s.mu.Unlock()
+	}
 }
 
 // resolve hands an ack to who waits for it. Unknown and repeated ids are ignored.
@@ -73,6 +89,9 @@ func (s *Socket) takeAsker(id int64) (p pendingAck, ok bool) {
 	p, ok = s.acks.pending[id]
 	delete(s.acks.pending, id)
 	s.mu.Unlock()
+	if ok {
+		s.client.asked.Add(-1)
+	}
 	if ok && p.timer != nil {
 		s.client.srv.engine.Stop(p.timer)
 	}
@@ -81,6 +100,7 @@ func (s *Socket) takeAsker(id int64) (p pendingAck, ok bool) {
 
 // abandon tells everybody who waited on a socket that it has ended.
 func (s *Socket) abandon(pending map[int64]pendingAck) {
+	s.client.asked.Add(-int32(len(pending)))
 	for _, p := range pending {
 		if p.timer != nil {
 			s.client.srv.engine.Stop(p.timer)

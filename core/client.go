@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/siokit/siokit/engineio"
 	"github.com/siokit/siokit/wire/sio"
@@ -27,6 +28,9 @@ type client struct {
 
 	joinTimer   *engineio.Timer // closes a connection that joins nothing
 	attachTimer *engineio.Timer // owned by Receive; nil until the first binary packet
+
+	asked atomic.Int32           // events that wait for an answer of this client, in all namespaces
+	held  atomic.Pointer[Socket] // for room in whose queue Receive waits
 
 	mu       sync.Mutex
 	sockets  []*Socket // one per namespace, also those the server has ended; guarded by mu
@@ -92,6 +96,10 @@ func (c *client) take(p sio.Packet, complete bool) error {
 			return err
 		}
 	}
+	// Before anything is ignored: attachments that nobody is there for any more have arrived all the same.
+	if complete && c.attachTimer != nil && (len(p.Attachments) > 0 || c.srv.cfg.Parser != nil) {
+		c.srv.engine.Stop(c.attachTimer)
+	}
 	s, known := c.find(p.Namespace)
 	switch {
 	case c.ignores(p.Type):
@@ -108,9 +116,6 @@ func (c *client) take(p sio.Packet, complete bool) error {
 	case !complete:
 		c.awaitAttachments()
 		return nil
-	}
-	if c.attachTimer != nil && (len(p.Attachments) > 0 || c.srv.cfg.Parser != nil) {
-		c.srv.engine.Stop(c.attachTimer)
 	}
 	switch p.Type {
 	case sio.Event:
@@ -262,6 +267,13 @@ func (c *client) Closed(reason engineio.Reason, err error) {
 	}
 	c.srv.removeClient(c)
 	c.logClosed(reason, err)
+}
+
+// gone reports whether the connection has ended.
+func (c *client) gone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }
 
 // quiesce makes the client take no more packets but acks and closes it as soon as its handlers are

@@ -32,6 +32,7 @@ func (s *Server) connectToOthers() error {
 	if link == nil {
 		return nil
 	}
+	s.link = link // others may have something to say before Start returns
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	if err := link.Start(ctx, local{s}); err != nil {
@@ -44,7 +45,6 @@ func (s *Server) connectToOthers() error {
 		}
 		return fmt.Errorf("core: Config.%s: %w", field, err)
 	}
-	s.link = link
 	return nil
 }
 

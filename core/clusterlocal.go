@@ -63,7 +63,8 @@ func (l local) Emit(e *cluster.Emit) {
 	if !ok {
 		return
 	}
-	if err := protect(func() error { return b.deliver(ev) }); err != nil { // a Parser is the user's
+	err := protect(func() error { return b.deliver(ev) }) // a Parser is the user's
+	if err != nil && !l.srv.panicked(err, "core: a panic while passing on an event of another process", "event", clip(e.Event)) {
 		b.ns.log.Error("core: an event of another process cannot be passed on", "event", clip(e.Event), "error", err)
 	}
 }
@@ -93,7 +94,8 @@ func (l local) Disconnect(a cluster.Audience, transport bool) {
 
 func (l local) Revoked(data []byte) {
 	if f := l.srv.cfg.OnAnnounced; f != nil {
-		if err := protect(func() error { return f(data) }); err != nil {
+		err := protect(func() error { return f(data) })
+		if err != nil && !l.srv.panicked(err, "core: OnAnnounced panicked") {
 			l.srv.cfg.Logger.Error("core: OnAnnounced failed for what another process announced", "error", err)
 		}
 	}
@@ -194,6 +196,9 @@ func (l local) ServerEvent(ctx context.Context, from string, e *cluster.Emit) (r
 			out, err = l.srv.encoder.Encode(e.Event, arguments.Spread(answer))
 			return err
 		})
+	}
+	if l.srv.panicked(err, "core: a handler of a server event panicked", "event", clip(e.Event), "from", from) {
+		return cluster.Reply{Err: internalError}, true
 	}
 	if err != nil {
 		ns.log.Error("core: a handler of a server event failed", "event", clip(e.Event), "from", from, "error", err)

@@ -98,9 +98,25 @@ func (c *client) countRefusal() error {
 	return nil
 }
 
+var errGoexit = errors.New("core: a guard or OnConnect has ended its goroutine with runtime.Goexit")
+
 // runConnect decides about the client, on the socket's dispatcher.
 func (s *Socket) runConnect() {
+	if !s.awaitTold() {
+		return // left: nobody has seen it
+	}
 	c := &Context{Socket: s, event: "connect"}
+	decided := false
+	defer func() {
+		if !decided { // by runtime.Goexit, as t.FailNow does
+			s.refused(c, errGoexit)
+		}
+	}()
+	s.decide(c)
+	decided = true
+}
+
+func (s *Socket) decide(c *Context) {
 	err := s.passGuards(c)
 	if err == nil {
 		switch err = s.enter(); {
@@ -196,8 +212,11 @@ func runGuards(c *Context, guards []Guard) error {
 
 // refused removes every trace of the socket and tells the client.
 func (s *Socket) refused(c *Context, err error) {
-	shown, _ := s.ns.shown(c, err)
-	if !isForClient(err) {
+	shown, mapped := s.ns.shown(c, err)
+	if isPanic(err) && !mapped {
+		shown = errInternal // also when it panicked with an error made for clients
+	}
+	if isPanic(err) || !isForClient(err) {
 		s.ns.reportShown(c, err, shown)
 	}
 	if s.Connected() {
@@ -219,7 +238,7 @@ func (s *Socket) refused(c *Context, err error) {
 // room for a reason, so Config.EndedEvent tells it.
 func (s *Socket) refusedLate(cause, shown error) {
 	if !isForClient(shown) {
-		shown = &ConnectError{Message: internalError}
+		shown = errInternal
 	}
 	s.leave(errors.Join(shown, cause))
 	if err := s.client.countRefusal(); err != nil {

@@ -54,8 +54,17 @@ func (s *Socket) enqueue(t task) {
 	s.mu.Lock()
 	q := &s.queue
 	if t.kind == taskEvent {
+		waits := false
 		for s.state.Load() == socketConnected && s.fullLocked() {
+			if !waits { // whoever asks from now on knows; who has asked before is seen by another look
+				s.client.held.Store(s)
+				waits = true
+				continue
+			}
 			q.space.Wait()
+		}
+		if waits {
+			s.client.held.Store(nil)
 		}
 		if s.state.Load() != socketConnected {
 			s.mu.Unlock()
@@ -74,14 +83,14 @@ func (s *Socket) enqueue(t task) {
 	s.mu.Unlock()
 }
 
-// callSlack is how many times longer the queue may grow while a Call waits: the ack it waits
-// for comes behind those events, and the reader must not stop before it.
+// callSlack is how many times longer the queue may grow while a Call waits, in this namespace or another: the ack
+// it waits for comes behind those events, and the reader must not stop before it.
 const callSlack = 16
 
 // fullLocked reports whether the reader is to wait.
 func (s *Socket) fullLocked() bool {
 	events, bytes := s.ns.srv.cfg.QueueEvents, s.ns.srv.cfg.QueueBytes
-	if len(s.acks.pending) > 0 {
+	if s.client.asked.Load() > 0 {
 		events, bytes = events*callSlack, bytes*callSlack
 	}
 	return s.queue.len() >= events || s.queue.bytes > bytes

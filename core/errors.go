@@ -66,6 +66,8 @@ type clientError interface {
 
 const internalError = "internal error"
 
+var errInternal = &ConnectError{Message: internalError}
+
 // refusal returns the message and data of a CONNECT_ERROR.
 func refusal(err error) (message string, data any) {
 	if ce, ok := errors.AsType[clientError](err); ok {

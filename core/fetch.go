@@ -96,7 +96,7 @@ func (s *Socket) describeToOthers() cluster.Socket {
 		out.Data, err = json.Marshal(data)
 		return err
 	})
-	if err != nil {
+	if err != nil && !s.ns.srv.panicked(err, "core: a panic while encoding the data of a socket for other processes", "socket", s.id) {
 		s.ns.log.Warn("core: the data of a socket cannot be told to other processes", "socket", s.id, "error", err)
 	}
 	return out

@@ -163,6 +163,7 @@ func (g *gathering) tellLocked() {
 
 // next waits for the next entry; ok is false when there are no more.
 func (g *gathering) next(ctx context.Context, expired <-chan time.Time) (got entry, ok bool) {
+	done := ctx.Done()
 	for {
 		g.mu.Lock()
 		if len(g.arrived) > 0 {
@@ -181,17 +182,19 @@ func (g *gathering) next(ctx context.Context, expired <-chan time.Time) (got ent
 		case <-g.changed:
 		case <-expired:
 			g.end(ErrTimeout)
-		case <-ctx.Done():
+		case <-done:
+			done = nil // it is over: what is left to hear is who of the others was silent
 			g.end(waitError(ctx))
 		}
 	}
 }
 
-// end gives up whoever is missing: they become entries with err.
+// end gives up whoever is missing: they become entries with err. The sources, whose time is over too, may
+// still say who was silent.
 func (g *gathering) end(err error) {
 	g.mu.Lock()
 	missing := g.missing
-	g.missing, g.sources = nil, 0
+	g.missing = nil
 	for id := range missing {
 		g.arrived = append(g.arrived, entry{id, settled{err: err}})
 	}

@@ -18,6 +18,7 @@ type Namespace struct {
 	child  *child            // of one that belongs to a parent; nil for others
 	params map[string]string // by a pattern
 	listed atomic.Bool       // clients get it by its name, or it is a parent; written under Server.mu
+	told   chan struct{}     // of one that clients join by name: closed when the OnNamespace functions have run; set before it is listed
 
 	recovery *recovery // nil when it is off
 

@@ -22,7 +22,7 @@ func (s *Server) Of(name string) *Namespace {
 	}
 	ns, created := s.findOrCreate(name)
 	if created {
-		s.announce(ns)
+		s.announceListed(ns)
 	}
 	return ns
 }
@@ -52,6 +52,7 @@ func (s *Server) listLocked(ns *Namespace) {
 	if undecided := s.namespaces[ns.name]; undecided != nil {
 		s.unlistLocked(undecided)
 	}
+	ns.told = make(chan struct{})
 	ns.listed.Store(true)
 	s.namespaces[ns.name] = ns
 }
@@ -69,7 +70,7 @@ func (s *Server) claim(ns *Namespace) *handlerSet {
 	case now == nil || now.undecidedLocked():
 		s.listLocked(ns)
 		s.mu.Unlock()
-		s.announce(ns)
+		s.announceListed(ns)
 		return ns.set
 	}
 	s.mu.Unlock()
@@ -117,9 +118,7 @@ func (s *Server) OnNamespace(f func(ns *Namespace)) {
 
 // announce tells other processes and runs the OnNamespace functions.
 func (s *Server) announce(ns *Namespace) {
-	if s.link != nil {
-		s.link.OpenNamespace(ns.name)
-	}
+	s.openToOthers(ns)
 	s.mu.RLock()
 	told := s.onNamespace
 	s.mu.RUnlock()
@@ -129,6 +128,38 @@ func (s *Server) announce(ns *Namespace) {
 			p, _ := errors.AsType[*PanicError](err)
 			ns.log.Error("core: an OnNamespace function panicked", "panic", p.Value, "stack", string(p.Stack))
 		}
+	}
+}
+
+// openToOthers tells other processes of a namespace, which may be gone by then: the end must be what they hear last.
+func (s *Server) openToOthers(ns *Namespace) {
+	if s.link == nil {
+		return
+	}
+	s.link.OpenNamespace(ns.name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ns.listed.Load() && s.namespaces[ns.name] == nil {
+		s.link.CloseNamespace(ns.name)
+	}
+}
+
+// announceListed announces a namespace that clients can ask for already: they wait for it in awaitTold.
+func (s *Server) announceListed(ns *Namespace) {
+	defer close(ns.told) // also when a function ends the goroutine
+	s.announce(ns)
+}
+
+// awaitTold returns when the namespace of s has been announced, or false when the client has left.
+func (s *Socket) awaitTold() bool {
+	if s.ns.told == nil {
+		return true
+	}
+	select {
+	case <-s.ns.told:
+		return true
+	case <-s.ctx.Done():
+		return false
 	}
 }
 
@@ -195,6 +226,9 @@ func (ns *Namespace) Remove() error {
 	s.mu.Lock()
 	s.patterns = slices.DeleteFunc(slices.Clone(s.patterns), is)
 	s.functions = slices.DeleteFunc(slices.Clone(s.functions), is)
+	if s.link != nil && ns.parent != nil && ns.parent.pattern != nil && ns.listed.Load() {
+		s.link.CloseNamespace(ns.name)
+	}
 	gone := []*Namespace{ns}
 	if ns.parent != nil {
 		gone = slices.AppendSeq(gone, maps.Values(ns.parent.children))

@@ -31,6 +31,16 @@ func isPanic(err error) bool {
 	return ok
 }
 
+// panicked counts and logs err if it is a panic of what no client's event has caused, and reports whether it is.
+func (s *Server) panicked(err error, what string, about ...any) bool {
+	p, ok := errors.AsType[*PanicError](err)
+	if ok {
+		s.panics.Add(1)
+		s.cfg.Logger.Error(what, append(about, "panic", p.Value, "stack", string(p.Stack))...)
+	}
+	return ok
+}
+
 // report hands an error of user code to the error hooks, or to the log.
 func (ns *Namespace) report(c *Context, err error) { ns.reportShown(c, err, err) }
 

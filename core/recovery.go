@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/siokit/siokit/engineio"
@@ -70,7 +71,7 @@ func (s *Socket) Recovered() bool { return s.resumed != nil }
 // resume makes a new socket the one that the client was cut off from.
 func (s *Socket) resume(pid string, r *resumption) {
 	s.id, s.pid, s.born, s.resumed = r.id, pid, r.born, r
-	s.rooms = r.rooms
+	s.rooms = maps.Clone(r.rooms) // the socket of before still shows its own in OnDisconnect
 	s.values.Store(&r.data)
 }
 

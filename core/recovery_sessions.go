@@ -181,10 +181,10 @@ func (r *recovery) enter(s *Socket) error {
 	}
 	s.since = r.log.last
 	if s.resumed == nil {
-		s.sent = s.born
+		s.sent = max(s.sent, s.born) // guards may have emitted
 		return r.ns.register(s)
 	}
-	missed, ok := r.missedLocked(s.resumed)
+	missed, ok := r.missedLocked(s)
 	if !ok {
 		return errNotResumable
 	}
@@ -205,14 +205,17 @@ func (r *recovery) enter(s *Socket) error {
 
 // missedLocked collects what a session has missed. ok is false when some of it is not kept any more,
 // or it would not fit into an outbox.
-func (r *recovery) missedLocked(s *resumption) (missed []*engineio.Message, ok bool) {
-	if !r.reachesLocked(s.savedSession, s.from) {
+func (r *recovery) missedLocked(s *Socket) (missed []*engineio.Message, ok bool) {
+	session := s.resumed
+	if !r.reachesLocked(session.savedSession, session.from) {
 		return nil, false
 	}
+	r.ns.mu.RLock()
+	defer r.ns.mu.RUnlock()
 	bytes := 0
 	for i := range r.log.kept() {
 		e := &r.log.kept()[i]
-		if e.at <= s.from || !s.missed(e) {
+		if e.at <= session.from || !session.missed(e, s.rooms) { // the rooms that guards have left it
 			continue
 		}
 		missed = append(missed, e.message)
@@ -223,12 +226,12 @@ func (r *recovery) missedLocked(s *resumption) (missed []*engineio.Message, ok b
 	return missed, true
 }
 
-// missed reports whether an event was for the socket of the session.
-func (s *savedSession) missed(e *logged) bool {
-	if e.sender == s.id {
+// missed reports whether an event was for the socket of the session, which is in these rooms.
+func (s *savedSession) missed(e *logged, rooms map[string]struct{}) bool {
+	if e.sender == s.id || e.at > s.sent && e.at <= s.left { // of the latter it got all that was for it
 		return false
 	}
-	in := func(name string) bool { _, ok := s.rooms[name]; return ok || name == s.id }
+	in := func(name string) bool { _, ok := rooms[name]; return ok || name == s.id }
 	for _, name := range e.except {
 		if in(name) {
 			return false
@@ -245,14 +248,31 @@ func (s *savedSession) missed(e *logged) bool {
 	return false
 }
 
-// keep saves the session of a socket that was cut off.
+// keep saves the session of a socket that was cut off, and makes it unreachable in the same step: no event
+// comes between that and what the session has left with.
 func (r *recovery) keep(s *Socket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	saved := &savedSession{
+	r.ns.unregister(s)
+	r.saveLocked(&savedSession{
 		pid: hashPID(s.pid), id: s.id, principal: s.principal(), rooms: s.rooms, data: dataOf(s),
-		born: s.born, since: s.since, sent: s.sent, left: r.log.last, saved: time.Now(),
-	}
+		born: s.born, since: s.since, sent: s.sent, left: r.log.last,
+	})
+}
+
+// keepAgain is keep for a client that was cut off again before it was told that it is connected: the session
+// that s was to take up.
+func (r *recovery) keepAgain(s *Socket) {
+	saved := *s.resumed.savedSession
+	saved.taken = false
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ns.unregister(s)
+	r.saveLocked(&saved)
+}
+
+func (r *recovery) saveLocked(saved *savedSession) {
+	saved.saved = time.Now()
 	r.sessions[saved.pid] = saved
 	if !r.holding {
 		r.holding = true

@@ -104,7 +104,8 @@ func AskServers[Out any](ctx context.Context, on Scope, event string, args ...an
 		go func() {
 			defer g.exhausted()
 			err := ns.srv.link.ServerEmit(ctx, e, func(r cluster.Reply) { g.fromElsewhere(r, ns.srv) })
-			if err != nil && ctx.Err() == nil {
+			_, silent := errors.AsType[*cluster.SilentError](err) // also when ctx has ended: that is how long they had
+			if silent || err != nil && ctx.Err() == nil {
 				g.add(entry{settled: settled{err: err}})
 			}
 		}()

@@ -296,10 +296,15 @@ func (s *Socket) end(reason Reason, cause error) (was int32, open bool) {
 	s.mu.Unlock()
 
 	s.abandon(pending)
-	s.ns.unregister(s)
-	if r := s.ns.recovery; r != nil && was == socketConnected && reason.recoverable() && !s.client.protocol4 {
-		r.keep(s)
+	if r := s.ns.recovery; r != nil && reason.recoverable() && !s.client.protocol4 {
+		switch {
+		case was == socketConnected:
+			r.keep(s)
+		case s.resumed != nil && s.client.gone(): // else it was refused
+			r.keepAgain(s)
+		}
 	}
+	s.ns.unregister(s)
 	s.client.srv.leave(s.ns)
 	s.cancel(&DisconnectError{Reason: reason, Err: cause})
 	s.client.srv.linger(s)

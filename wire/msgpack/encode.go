@@ -132,11 +132,11 @@ func (w *writer) count(data []byte, places []sio.Placeholder) error {
 			if kind == '{' {
 				n /= 2
 			}
-			w.counts[w.open[depth-1]] = uint32(n)
-			w.open = w.open[:depth-1]
-			if _, err := w.dec.ReadToken(); err != nil {
+			if _, err := w.dec.ReadToken(); err != nil { // also of a bracket that closes nothing
 				return err
 			}
+			w.counts[w.open[depth-1]] = uint32(n)
+			w.open = w.open[:depth-1]
 		default:
 			if err := w.dec.SkipValue(); err != nil {
 				return err

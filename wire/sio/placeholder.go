@@ -123,9 +123,11 @@ func findPlaceholders(data []byte, attachments int, marker string) (found []Plac
 			_, err = dec.ReadToken()
 			open = append(open, object{start: int(dec.InputOffset()) - 1})
 		case '}', ']':
+			if _, err = dec.ReadToken(); err != nil { // also of a bracket that closes nothing
+				return nil, err
+			}
 			last := open[depth-1]
-			open = open[:depth-1]
-			if _, err = dec.ReadToken(); next == '}' && last.placeholder {
+			if open = open[:depth-1]; next == '}' && last.placeholder {
 				n, err := last.index(attachments)
 				if err != nil {
 					return nil, err
