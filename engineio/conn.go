@@ -128,7 +128,7 @@ func (c *Conn) end(reason Reason, err error, to connState, farewell []byte) {
 		c.srv.stats.slow.Add(1)
 	}
 	if probe != nil {
-		_ = probe.nc.Close()
+		probe.hangUp()
 	}
 	if to == stateClosed {
 		c.cut()
@@ -185,10 +185,10 @@ func (c *Conn) cut() {
 	c.mu.Unlock()
 	c.srv.clock.stop(&c.closing)
 	if ws != nil {
-		_ = ws.nc.Close()
+		ws.hangUp()
 	}
 	if probe != nil {
-		_ = probe.nc.Close()
+		probe.hangUp()
 	}
 	c.srv.remove(c)
 }

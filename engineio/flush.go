@@ -238,12 +238,16 @@ func (c *Conn) flushBlocking(ws *socket, rest []byte, batch []*Message, sent ...
 }
 
 // writeBlocking writes p, and fails only when nothing at all moves for WriteTimeout. It looks
-// ten times as often, because a write that times out does not say when it last moved.
+// ten times as often, because a write that times out does not say when it last moved. After that a
+// tls.Conn writes nothing more, so there each record has all the time.
 func (c *Conn) writeBlocking(ws *socket, p []byte) error {
-	const looks = 10
+	looks, most := 10, len(p)
+	if ws.tls {
+		looks, most = 1, tlsRecord
+	}
 	for stuck := 0; len(p) > 0; {
-		_ = ws.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout / looks))
-		n, err := ws.nc.Write(p)
+		_ = ws.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout / time.Duration(looks)))
+		n, err := ws.nc.Write(p[:min(most, len(p))])
 		p = p[n:]
 		if stuck++; n > 0 {
 			stuck = 0
