@@ -29,6 +29,11 @@ func newReadyList() *readyList {
 // push appends connections whose flush state the caller has set to flushReady.
 func (l *readyList) push(conns ...*Conn) {
 	l.mu.Lock()
+	if l.head > len(l.conns)/2 { // where the queue is never empty
+		n := copy(l.conns, l.conns[l.head:])
+		clear(l.conns[n:])
+		l.conns, l.head = l.conns[:n], 0
+	}
 	l.conns = append(l.conns, conns...)
 	if !l.running && !l.stopped {
 		l.running = true
