@@ -180,7 +180,10 @@ func (s *socket) Write(p []byte) (int, error) {
 		s.closeFrame = frame
 		return len(p), nil
 	}
-	return len(p), s.conn.Send(rawFrame(frame))
+	if err := s.conn.Send(rawFrame(frame)); err != ErrClosed { // else gorilla would read no further, and the rest be lost
+		return len(p), err
+	}
+	return len(p), nil
 }
 
 // SetWriteDeadline keeps gorilla's deadlines for control frames away from the outbox's writes.
