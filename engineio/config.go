@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -138,6 +139,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.MaxPayload == 0 {
 		cfg.MaxPayload = 1_000_000
 	}
+	cfg.MaxPayload = min(cfg.MaxPayload, math.MaxInt64-1) // readers ask for one byte more
 	if cfg.OutboxBytes == 0 {
 		cfg.OutboxBytes = 1 << 20
 	}
