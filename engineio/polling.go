@@ -156,6 +156,10 @@ func (c *Conn) pollAbortedLocked(w http.ResponseWriter, r *http.Request) {
 	c.srv.refuse(w, r, badRequest("the client hung up on its poll"))
 }
 
+// pollChunk is how much of an answer must leave within WriteTimeout: a write that times out cannot be taken up
+// again, however far it came.
+const pollChunk = 16 << 10
+
 // writePayload writes and flushes, so that an error shows. The client must make progress as on
 // a WebSocket: it may not hold the answer, and this goroutine, for ever.
 func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []byte, compressible bool) error {
@@ -176,7 +180,7 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	h.Set("Content-Length", strconv.Itoa(len(payload)))
 	// The next request on this HTTP connection may be anybody's: no deadline stays behind.
 	defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
-	for chunk := range slices.Chunk(payload, flushChunk) {
+	for chunk := range slices.Chunk(payload, pollChunk) {
 		if err := rc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)); errors.Is(err, http.ErrNotSupported) {
 			c.srv.noDeadlines(w, r)
 		}
