@@ -123,3 +123,38 @@ type nothing struct{}
 
 func (nothing) Receive([]byte, bool)          {}
 func (nothing) Closed(engineio.Reason, error) {}
+
+// Middleware that limits bodies wraps those of GETs too, which have none: nothing is left unread.
+func TestBodyLimitKeepsConnections(t *testing.T) {
+	r := serve(t, engineio.Config{}, receiving(echo), func(r *rig, _ *engineio.Config) {
+		r.http.Handler = http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.srv.ServeHTTP(w, req) }), 1<<20)
+	})
+	keptAlive := func(what string, a answer) {
+		t.Helper()
+		if a.close {
+			t.Errorf("%s: the HTTP connection is closed", what)
+		}
+	}
+	open := r.get(t, "")
+	keptAlive("handshake", open)
+	sid := parseOpen(t, open.body).SID
+	keptAlive("post", r.post(t, sid, "4x"))
+	keptAlive("poll", r.get(t, sid))
+	keptAlive("refusal", r.get(t, "nobody"))
+}
+
+// What counts for a body is BodyTimeout: its answer is not lost to a shorter WriteTimeout of http.Server.
+func TestSlowBodyIsAnswered(t *testing.T) {
+	bubble(t, engineio.Config{}, func(t *testing.T, r *rig) {
+		sid, s := r.open(t)
+		w := r.dial(t)
+		post := rawRequest("POST", polling+"&sid="+sid, "4slowly")
+		w.put(post[:len(post)-3])
+		pass(15 * time.Second)
+		w.put(post[len(post)-3:])
+		w.answer("POST").want(t, 200, "ok")
+		s.wantMessages(t, "slowly")
+		w.put(post)
+		w.answer("POST").want(t, 200, "ok")
+	}, httpServer(func(s *http.Server) { s.WriteTimeout = 10 * time.Second }))
+}

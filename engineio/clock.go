@@ -2,6 +2,7 @@ package engineio
 
 import (
 	"container/heap"
+	"math"
 	"sync"
 	"time"
 )
@@ -41,7 +42,8 @@ func (c *clock) reset(t *Timer, d time.Duration) {
 		c.base = time.Now()
 		go c.run()
 	}
-	t.due = time.Since(c.base) + d
+	now := time.Since(c.base)
+	t.due = now + min(d, math.MaxInt64-now)
 	if t.index == 0 {
 		heap.Push(&c.timers, t)
 	} else {

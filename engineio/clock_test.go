@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"math"
 	"net/http"
 	"runtime"
 	"strings"
@@ -368,5 +369,25 @@ func TestSendSoon(t *testing.T) {
 		sid, s := r.open(t)
 		_ = s.conn.SendSoon(message("e"))
 		r.get(t, sid).want(t, 200, "4e")
+	})
+}
+
+// The longest Duration is how programs say "never".
+func TestTimerThatNeverFires(t *testing.T) {
+	bubble(t, engineio.Config{}, func(t *testing.T, r *rig) {
+		r.open(t)
+		pass(time.Second)
+		never := r.srv.AfterFunc(math.MaxInt64, func() { t.Error("it fires") })
+		fired := make(chan struct{})
+		r.srv.AfterFunc(time.Second, func() { close(fired) })
+		pass(2 * time.Second)
+		select {
+		case <-fired:
+		default:
+			t.Error("others do not fire either")
+		}
+		if !r.srv.Stop(never) {
+			t.Error("it is not armed")
+		}
 	})
 }

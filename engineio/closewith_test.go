@@ -2,7 +2,9 @@ package engineio_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/siokit/siokit/engineio"
 )
@@ -57,4 +59,19 @@ func TestCloseWithWhileUpgrading(t *testing.T) {
 	r.get(t, sid).want(t, 200, "1")
 	_ = ws.closed()
 	r.gone(t, sid)
+}
+
+// Clients that ping by themselves do so in the middle of the end as well. They get what is left all the same.
+func TestPingWhileClosing(t *testing.T) {
+	bubble(t, engineio.Config{}, func(t *testing.T, r *rig) {
+		ws, s := r.ws(t)
+		last := strings.Repeat("x", 200_000) // more than the network takes at once
+		_ = s.send(last)
+		s.conn.Close(engineio.ServerClose)
+		synctest.Wait()
+		ws.put(string(frame(fin|opPing, "there?")))
+		synctest.Wait()
+		ws.wantText("4" + last)
+		ws.wantClose(1000)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -92,7 +93,8 @@ type Config struct {
 	// message may pass when the outbox is empty.
 	OutboxBytes   int
 	OutboxPackets int
-	// WriteTimeout ends a connection on which a write makes no progress for so long. Default 10 s.
+	// WriteTimeout ends a connection on which a write makes no progress for so long. Default 10 s. Over TLS
+	// and on polling 16 KiB at a time must leave within it.
 	WriteTimeout time.Duration
 	// CloseTimeout is how long a closing connection may take to fetch what is still queued for
 	// it. Default 5 s.
@@ -138,6 +140,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.MaxPayload == 0 {
 		cfg.MaxPayload = 1_000_000
 	}
+	cfg.MaxPayload = min(cfg.MaxPayload, math.MaxInt64-1) // readers ask for one byte more
 	if cfg.OutboxBytes == 0 {
 		cfg.OutboxBytes = 1 << 20
 	}

@@ -1,6 +1,7 @@
 package engineio_test
 
 import (
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -64,4 +65,16 @@ func TestConfigLimitsThemselvesAreLegal(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
+}
+
+// MaxInt64 is how programs say "any".
+func TestMaxPayloadOfAnySize(t *testing.T) {
+	r := serve(t, engineio.Config{MaxPayload: math.MaxInt64, PerMessageDeflate: &engineio.Deflate{}}, receiving(echo))
+	sid, s := r.open(t)
+	r.post(t, sid, "4x").want(t, 200, "ok")
+	s.wantMessages(t, "x")
+	ws, _ := r.ws(t)
+	ws.wantEcho("y")
+	ws, _ = r.compressing(t)
+	ws.wantEcho("z")
 }

@@ -21,6 +21,7 @@ type Conn struct {
 	closing   Timer    // cuts a connection that does not fetch the rest in time
 	dialect   *dialect // how the client departs from Engine.IO 4; nil for most
 	python    bool     // the client is python-engineio's
+	born      bool     // on WebSocket: the session was never on polling
 
 	recv      sync.Mutex  // held while Receiver.Receive runs, so that POSTs and frames never overlap
 	receiving atomic.Bool // Receive is running
@@ -47,7 +48,7 @@ const (
 )
 
 func newConn(s *Server, r *http.Request, q query, id string) *Conn {
-	c := &Conn{srv: s, id: id, dialect: q.dialect(), python: fromPython(r)}
+	c := &Conn{srv: s, id: id, dialect: q.dialect(), python: fromPython(r), born: q.transport == WebSocket}
 	c.ctx, c.cancel = context.WithCancelCause(context.WithoutCancel(r.Context()))
 	c.heartbeat = heartbeat{conn: c, timer: Timer{f: nil}, waiting: q.revision3}
 	c.heartbeat.timer.f = c.heartbeat.fire
@@ -59,11 +60,11 @@ func newConn(s *Server, r *http.Request, q query, id string) *Conn {
 // context, and its cause is a *CloseError once the connection has ended.
 func (c *Conn) Context() context.Context { return c.ctx }
 
-// Transport returns "polling" or "websocket".
+// Transport returns "polling" or "websocket", in Accept too.
 func (c *Conn) Transport() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ws != nil {
+	if c.ws != nil || c.born {
 		return WebSocket
 	}
 	return Polling
@@ -128,7 +129,7 @@ func (c *Conn) end(reason Reason, err error, to connState, farewell []byte) {
 		c.srv.stats.slow.Add(1)
 	}
 	if probe != nil {
-		_ = probe.nc.Close()
+		probe.hangUp()
 	}
 	if to == stateClosed {
 		c.cut()
@@ -185,10 +186,10 @@ func (c *Conn) cut() {
 	c.mu.Unlock()
 	c.srv.clock.stop(&c.closing)
 	if ws != nil {
-		_ = ws.nc.Close()
+		ws.hangUp()
 	}
 	if probe != nil {
-		_ = probe.nc.Close()
+		probe.hangUp()
 	}
 	c.srv.remove(c)
 }

@@ -134,14 +134,18 @@ func (d *dialect) appendPayload(dst []byte, batch []*Message) []byte {
 func (d *dialect) appendPayload3(dst []byte, batch []*Message) []byte {
 	appendTo := eio.AppendPayload3
 	for _, m := range batch {
-		if len(m.attachments) > 0 && !d.base64Only {
+		if (m.binary || len(m.attachments) > 0) && !d.base64Only {
 			appendTo = eio.AppendBinaryPayload3
 			break
 		}
 	}
 	for _, m := range batch {
-		text := m.text()
-		dst = appendTo(dst, eio.Packet{Type: eio.Type(text[0] - '0'), Data: text[1:]})
+		if m.binary {
+			dst = appendTo(dst, eio.Packet{Type: eio.Message, Binary: true, Data: m.data()})
+		} else {
+			text := m.text()
+			dst = appendTo(dst, eio.Packet{Type: eio.Type(text[0] - '0'), Data: text[1:]})
+		}
 		for _, a := range m.attachments {
 			dst = appendTo(dst, eio.Packet{Type: eio.Message, Binary: true, Data: a})
 		}

@@ -76,6 +76,15 @@ func TestRevision3Polling(t *testing.T) {
 		r.sendBody(t, polling3+"&sid="+sid, "text/plain", "6:b4BQ==").want(t, 200, "ok")
 		s.wantMessages(t, "é", "[010203]", "\ufffdx", "[05]")
 	})
+	t.Run("binary alone", func(t *testing.T) {
+		sid, s := r.open3(t, "")
+		m := engineio.NewBinaryMessage(append(make([]byte, engineio.Headroom), 1, 2, 3), []byte{4})
+		_ = s.conn.Send(m)
+		r.request(t, "GET", polling3+"&sid="+sid).want(t, 200, "\x01\x04\xff\x04\x01\x02\x03\x01\x02\xff\x04\x04")
+		sid, s = r.open3(t, "&b64=1")
+		_ = s.conn.Send(m)
+		r.request(t, "GET", polling3+"&sid="+sid).want(t, 200, "6:b4AQID6:b4BA==")
+	})
 	t.Run("b64", func(t *testing.T) {
 		sid, s := r.open3(t, "&b64=1")
 		_ = s.send("a", []byte{5})

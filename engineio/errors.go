@@ -105,7 +105,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, e *Error) {
 // abandonBody ends the HTTP connection after the answer when the request has a body that will
 // not be read.
 func abandonBody(w http.ResponseWriter, r *http.Request) {
-	if r.Body == nil || r.Body == http.NoBody || r.ProtoMajor != 1 {
+	if r.ContentLength == 0 || r.ProtoMajor != 1 { // r.Body is not asked: middleware that limits bodies wraps even none
 		return
 	}
 	w.Header().Set("Connection", "close")

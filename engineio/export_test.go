@@ -87,3 +87,15 @@ func Handshakes(t interface {
 
 // AppendMasked is how a client writes a frame.
 var AppendMasked = appendMasked
+
+// ReadyRoom is what the ready list holds room for when n connections have gone through it and one always waits.
+func ReadyRoom(n int) int {
+	l := newReadyList()
+	l.running = true // without workers
+	l.push(&Conn{})
+	for range n {
+		l.push(&Conn{})
+		l.pop()
+	}
+	return cap(l.conns)
+}

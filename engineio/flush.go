@@ -29,6 +29,11 @@ func newReadyList() *readyList {
 // push appends connections whose flush state the caller has set to flushReady.
 func (l *readyList) push(conns ...*Conn) {
 	l.mu.Lock()
+	if l.head > len(l.conns)/2 { // where the queue is never empty
+		n := copy(l.conns, l.conns[l.head:])
+		clear(l.conns[n:])
+		l.conns, l.head = l.conns[:n], 0
+	}
 	l.conns = append(l.conns, conns...)
 	if !l.running && !l.stopped {
 		l.running = true
@@ -238,12 +243,16 @@ func (c *Conn) flushBlocking(ws *socket, rest []byte, batch []*Message, sent ...
 }
 
 // writeBlocking writes p, and fails only when nothing at all moves for WriteTimeout. It looks
-// ten times as often, because a write that times out does not say when it last moved.
+// ten times as often, because a write that times out does not say when it last moved. After that a
+// tls.Conn writes nothing more, so there each record has all the time.
 func (c *Conn) writeBlocking(ws *socket, p []byte) error {
-	const looks = 10
+	looks, most := 10, len(p)
+	if ws.tls {
+		looks, most = 1, tlsRecord
+	}
 	for stuck := 0; len(p) > 0; {
-		_ = ws.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout / looks))
-		n, err := ws.nc.Write(p)
+		_ = ws.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout / time.Duration(looks)))
+		n, err := ws.nc.Write(p[:min(most, len(p))])
 		p = p[n:]
 		if stuck++; n > 0 {
 			stuck = 0

@@ -281,3 +281,22 @@ func TestServerTimeouts(t *testing.T) {
 	}
 	ws.wantEcho("still here")
 }
+
+// Accept sees the transport that the handshake asked for, although the WebSocket comes after it.
+func TestTransportInAccept(t *testing.T) {
+	seen := make(chan string, 1)
+	r := serve(t, engineio.Config{Accept: func(c *engineio.Conn, _ *http.Request) (engineio.Receiver, error) {
+		seen <- c.Transport()
+		return nothing{}, nil
+	}})
+	for query, want := range map[string]string{polling: engineio.Polling, webSocket: engineio.WebSocket} {
+		header := upgradeHeaders
+		if want == engineio.Polling {
+			header = nil
+		}
+		r.request(t, "GET", query, header...)
+		if got := <-seen; got != want {
+			t.Errorf("%s: %q", query, got)
+		}
+	}
+}

@@ -168,3 +168,23 @@ func TestNewID(t *testing.T) {
 		t.Error("an id was logged")
 	}
 }
+
+// http.ErrAbortHandler ends the request without an answer, and with it the session that nobody knows of.
+func TestHookAborts(t *testing.T) {
+	r := serve(t, engineio.Config{InitialHeaders: func(http.Header, *http.Request) { panic(http.ErrAbortHandler) }})
+	for _, query := range []string{polling, webSocket} {
+		w := r.dial(t)
+		header := upgradeHeaders
+		if query == polling {
+			header = nil
+		}
+		w.put(rawRequest("GET", query, "", header...))
+		w.wantEOF()
+		eventually(t, "the session is gone", func() bool { return r.srv.Stats().Connections == 0 })
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.order {
+		s.wantClosed(t, engineio.ForcedClose)
+	}
+}

@@ -248,3 +248,10 @@ func TestNothingIsLostByClose(t *testing.T) {
 		r.get(t, sid).want(t, 200, "1")
 	}
 }
+
+// A server that is never through with its work does not remember what it has done.
+func TestReadyListStaysSmall(t *testing.T) {
+	if room := engineio.ReadyRoom(100_000); room > 100 {
+		t.Errorf("two connections at a time take room for %d", room)
+	}
+}

@@ -156,6 +156,10 @@ func (c *Conn) pollAbortedLocked(w http.ResponseWriter, r *http.Request) {
 	c.srv.refuse(w, r, badRequest("the client hung up on its poll"))
 }
 
+// pollChunk is how much of an answer must leave within WriteTimeout: a write that times out cannot be taken up
+// again, however far it came.
+const pollChunk = 16 << 10
+
 // writePayload writes and flushes, so that an error shows. The client must make progress as on
 // a WebSocket: it may not hold the answer, and this goroutine, for ever.
 func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []byte, compressible bool) error {
@@ -176,7 +180,7 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 	h.Set("Content-Length", strconv.Itoa(len(payload)))
 	// The next request on this HTTP connection may be anybody's: no deadline stays behind.
 	defer func() { _ = rc.SetWriteDeadline(time.Time{}) }()
-	for chunk := range slices.Chunk(payload, flushChunk) {
+	for chunk := range slices.Chunk(payload, pollChunk) {
 		if err := rc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)); errors.Is(err, http.ErrNotSupported) {
 			c.srv.noDeadlines(w, r)
 		}
@@ -192,14 +196,22 @@ func (c *Conn) writePayload(w http.ResponseWriter, r *http.Request, payload []by
 
 // noDeadlines says once that polls live only as long as http.Server.WriteTimeout lets them, if there is one.
 func (s *Server) noDeadlines(w http.ResponseWriter, r *http.Request) {
-	web, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
-	if !ok || web.WriteTimeout <= 0 {
+	limit := writeTimeout(r)
+	if limit <= 0 {
 		return
 	}
 	s.deadlinesOnce.Do(func() {
 		s.cfg.Logger.Warn("engineio: middleware has put a ResponseWriter around polls that cannot move deadlines, so http.Server.WriteTimeout cuts polls that are parked longer. "+
-			"Give that writer an Unwrap method, leave the middleware out of the socket route, or set no WriteTimeout", "writer", fmt.Sprintf("%T", w), "WriteTimeout", web.WriteTimeout)
+			"Give that writer an Unwrap method, leave the middleware out of the socket route, or set no WriteTimeout", "writer", fmt.Sprintf("%T", w), "WriteTimeout", limit)
 	})
+}
+
+// writeTimeout is that of the program's http.Server.
+func writeTimeout(r *http.Request) time.Duration {
+	if web, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {
+		return web.WriteTimeout
+	}
+	return 0
 }
 
 var errAborted = errors.New("the client hung up on its poll")
@@ -245,6 +257,11 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 	c.takePayload(body.b, binary)
 	body.release()
 	c.endPost()
+	if writeTimeout(r) > 0 {
+		// It has run since the request's header arrived, while BodyTimeout and the Receiver had a say. net/http
+		// sets it again for the next request.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout))
+	}
 	h := w.Header()
 	secureHeaders(h)
 	h["Content-Type"] = headerHTML

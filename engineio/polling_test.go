@@ -1,7 +1,10 @@
 package engineio_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -237,4 +240,31 @@ func TestDeadlinesDoNotStayBehind(t *testing.T) {
 	w.put(rawRequest("POST", polling+"&sid="+sid, "4b"))
 	w.answer("POST").want(t, 200, "ok")
 	s.wantMessages(t, "a", "b")
+}
+
+// A client on a slow link gets a large answer: what counts is that it goes on.
+func TestPollOverSlowLink(t *testing.T) {
+	bubble(t, engineio.Config{}, func(t *testing.T, r *rig) {
+		sid, s := r.open(t)
+		last := strings.Repeat("x", 150_000)
+		if err := s.send(last); err != nil {
+			t.Fatal(err)
+		}
+		w := r.dial(t)
+		w.put(rawRequest("GET", polling+"&sid="+sid, ""))
+		resp, err := http.ReadResponse(bufio.NewReader(paced{w.Conn}), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		readAnswer(t, resp).want(t, 200, "4"+last)
+		s.wantOpen(t)
+	})
+}
+
+// paced reads at most 4 KiB a second, as GPRS does.
+type paced struct{ r io.Reader }
+
+func (p paced) Read(b []byte) (int, error) {
+	time.Sleep(time.Second)
+	return p.r.Read(b[:min(len(b), 4<<10)])
 }

@@ -186,7 +186,8 @@ func newBudgets(rate float64, burst int) *budgets {
 		return nil
 	}
 	every := time.Duration(float64(time.Second) / rate)
-	return &budgets{every: every, burst: every * time.Duration(burst), recent: make(map[netip.Addr]time.Duration)}
+	most := math.MaxInt64 / 4 / every // 73 years are as good as any number
+	return &budgets{every: every, burst: every * min(time.Duration(burst), most), recent: make(map[netip.Addr]time.Duration)}
 }
 
 // take reports whether addr may make one more request now, and counts it if so.

@@ -179,6 +179,16 @@ func TestRateLimitMemory(t *testing.T) {
 	}
 }
 
+// MaxInt is how programs say "any".
+func TestRateLimitBurstOfAnySize(t *testing.T) {
+	take, _ := engineio.Handshakes(t, &engineio.RateLimit{Handshakes: 0.001, Burst: math.MaxInt}, nil)
+	for i := range 1000 {
+		if !take(&http.Request{RemoteAddr: "192.0.2.1:1"}) {
+			t.Fatalf("request %d is refused", i)
+		}
+	}
+}
+
 func TestRateLimitConfig(t *testing.T) {
 	for words, l := range map[string]engineio.RateLimit{
 		"RateLimit.Burst -1":                    {Burst: -1},

@@ -152,6 +152,12 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
 		return
 	}
 	c.setReceiver(receiver)
+	known := false
+	defer func() {
+		if !known { // a callback panicked: no client will ever come for this session
+			c.Fail(ForcedClose, errors.New("the handshake panicked"))
+		}
+	}()
 	open := eio.AppendOpen(make([]byte, maxHeader, 256), eio.Handshake{
 		SID:          c.id,
 		Upgrades:     s.upgradesFor(q.transport),
@@ -170,6 +176,7 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
 	}
 	c.heartbeat.start()
 	c.opened(receiver)
+	known = true
 	if q.transport == Polling {
 		s.setSticky(w, r, c)
 		c.servePoll(w, r)

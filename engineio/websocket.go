@@ -24,6 +24,7 @@ type socket struct {
 	net.Conn                 // what gorilla sees: this socket, with Write and Read guarded
 	nc       net.Conn        // the connection itself
 	raw      syscall.RawConn // for writes that do not block; nil when nc is no plain socket
+	tls      bool            // nc is a tls.Conn, or a wrapper of one
 	ws       *websocket.Conn
 	reader   rawReader // of raw; owned by the reader
 	conn     *Conn
@@ -84,7 +85,7 @@ func (h hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("engineio: cannot take over the connection: %w; the ResponseWriter chain is %s: the last one has neither Hijack nor Unwrap. Mount the socket route before that middleware", err, writerChain(h.ResponseWriter))
 	}
-	h.s.nc, h.s.raw, h.s.Conn = nc, rawConnOf(nc), nc
+	h.s.nc, h.s.raw, h.s.tls, h.s.Conn = nc, rawConnOf(nc), overTLS(nc), nc
 	h.s.reader.init(h.s.raw)
 	return h.s, rw, nil
 }
@@ -179,7 +180,10 @@ func (s *socket) Write(p []byte) (int, error) {
 		s.closeFrame = frame
 		return len(p), nil
 	}
-	return len(p), s.conn.Send(rawFrame(frame))
+	if err := s.conn.Send(rawFrame(frame)); err != ErrClosed { // else gorilla would read no further, and the rest be lost
+		return len(p), err
+	}
+	return len(p), nil
 }
 
 // SetWriteDeadline keeps gorilla's deadlines for control frames away from the outbox's writes.

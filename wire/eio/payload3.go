@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"iter"
+	"math"
 	"strconv"
 	"unicode/utf8"
 )
@@ -139,7 +140,7 @@ const maxLengthDigits = 10
 // decimal reads at most maxLengthDigits digits, the first of which is the byte zero.
 func decimal(digits []byte, zero byte) (n int, ok bool) {
 	for _, c := range digits {
-		if c -= zero; c > 9 {
+		if c -= zero; c > 9 || n > (math.MaxInt-9)/10 { // ten digits are too many for 32 bits
 			return 0, false
 		}
 		n = n*10 + int(c)

@@ -126,6 +126,7 @@ func TestRevision3PayloadErrors(t *testing.T) {
 		"binary: digit":          {binary: true, wire: "\x00\x0a\xff4a", err: eio.ErrLength},
 		"binary: too long":       {binary: true, wire: "\x00\x03\xff4a", err: eio.ErrLength},
 		"binary: huge":           {binary: true, wire: "\x00" + strings.Repeat("\x09", 400) + "\xff4a", err: eio.ErrLength},
+		"binary: over 32 bits":   {binary: true, wire: "\x01\x02\x01\x04\x07\x04\x08\x03\x06\x04\x08\xff4a", err: eio.ErrLength},
 		"binary: empty element":  {binary: true, wire: "\x00\x00\xff", err: eio.ErrEmpty},
 		"binary: after one":      {binary: true, wire: "\x00\x02\xff4a\x01\x01\xff\x02", want: []string{"4a"}, err: eio.ErrBinaryType},
 		"binary: text in base64": {binary: true, wire: "\x00\x06\xffb4BQ==", want: []string{"b4BQ=="}},
