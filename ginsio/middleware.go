@@ -1,6 +1,8 @@
 package ginsio
 
 import (
+	"bufio"
+	"net"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -74,4 +76,9 @@ func (w *writer) begin() {
 func (w *writer) Flush() {
 	w.begin()
 	_ = http.NewResponseController(w.inner).Flush()
+}
+
+// Hijack goes through inner too: the session is saved before the connection is taken over.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.inner).Hijack()
 }
