@@ -25,7 +25,7 @@ func (t *Tokens[U]) Handshake(r *http.Request) (ctx context.Context, principal s
 
 // authenticate says who sent a request of a connection.
 func (r *realm) authenticate(req *http.Request) (ctx context.Context, principal string, err error) {
-	later := req.URL.Query().Has("sid")
+	later := ofConnection(req)
 	switch {
 	case r.sess != nil:
 		ctx, principal, later, err = r.bySession(req)
@@ -48,6 +48,10 @@ func (r *realm) authenticate(req *http.Request) (ctx context.Context, principal 
 	}
 	return ctx, principal, nil
 }
+
+// ofConnection reports whether a request belongs to a connection, and does not open one. It must agree with engineio: a
+// sid without a value is none.
+func ofConnection(req *http.Request) bool { return req.URL.Query().Get("sid") != "" }
 
 // bearers knows whose the tokens in Authorization headers are.
 type bearers struct {
@@ -86,7 +90,7 @@ func (b *bearers) user(req *http.Request, later bool) (string, error) {
 	if err != nil || raw == "" || len(raw) > maxToken {
 		return "", nil // Connect says what is wrong with it
 	}
-	key := hashCookie("Bearer " + raw) // no cookie's value has a space in it
+	key := hashCookie("Bearer " + raw)
 	if later {
 		if user, ok := b.known(key); ok {
 			return user, nil

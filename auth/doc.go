@@ -46,5 +46,6 @@
 // is kept in this process. [Options.Revocations] keeps it where a restart does not forget it, and [Users.OnRevoke] and
 // [Users.ApplyRevocation] tell other processes, so that they cut their connections at once. With a store that keeps
 // sessions on a server, Logout deletes the old session there as well; Revoke cannot find the records of an account's
-// other sessions.
+// other sessions. A request that is under way at a logout, and changes the session, saves it without the login (in
+// sessions.Shared mode it gets a 409).
 package auth

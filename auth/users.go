@@ -171,7 +171,7 @@ func (u *Users[U]) Attach(r *http.Request) *http.Request {
 
 // Handshake is core.Config.Authenticate. It decodes the session and loads no user.
 //
-// At a handshake, which is a request whose context carries a connection's session or whose URL has no "sid", it
+// At a handshake, which is a request whose context carries a connection's session or whose URL has no "sid" or an empty one, it
 // returns a context with the caller's identity. That context is cancelled when the login ends; r.Context() must
 // live as long as the connection. At any other request of a connection it only says who is calling. principal is
 // the id that was given to Login, or empty. An error means that the session store could not be asked.
@@ -186,7 +186,7 @@ func (u *Users[U]) Handshake(r *http.Request) (ctx context.Context, principal st
 func (r *realm) bySession(req *http.Request) (ctx context.Context, principal string, later bool, err error) {
 	s, ok := r.sess.Lookup(req.Context())
 	if !ok || !s.InSocket() {
-		if req.URL.Query().Has("sid") {
+		if ofConnection(req) {
 			ctx, principal, err = r.identify(req)
 			return ctx, principal, true, err
 		}

@@ -14,12 +14,14 @@ import (
 //
 // The trusted proxy must append to X-Forwarded-For or replace it, as nginx, HAProxy and the clouds' load
 // balancers do.
-func (s *Server) ClientIP(r *http.Request) string {
+func (s *Server) ClientIP(r *http.Request) string { return s.cfg.origins.clientIP(r) }
+
+func (p *originPolicy) clientIP(r *http.Request) string {
 	peer := r.RemoteAddr
 	if host, _, err := net.SplitHostPort(peer); err == nil {
 		peer = host
 	}
-	if !s.cfg.origins.trusted(r.RemoteAddr) {
+	if !p.trusted(r.RemoteAddr) {
 		return peer
 	}
 	hops := r.Header.Values("X-Forwarded-For")
@@ -35,7 +37,7 @@ func (s *Server) ClientIP(r *http.Request) string {
 			break // not an address: whoever wrote it, the hop after it is the last that is known
 		}
 		client = addr.String()
-		if !s.cfg.origins.trusts(addr) {
+		if !p.trusts(addr) {
 			break
 		}
 	}

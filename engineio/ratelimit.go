@@ -5,9 +5,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -30,9 +28,8 @@ type RateLimit struct {
 	// they get 429 instead of 400. One second's worth may come at once. Sessions that exist are
 	// served all the same. Default 50. Negative: any number.
 	UnknownSessions float64
-	// ClientIP returns the client's address, or "" for the default: RemoteAddr or, when that is one of
-	// TrustedProxies, the last address in X-Forwarded-For that is not. What is no IP address is not
-	// limited. It may be called concurrently and must not block. Default nil. (Package core asks the
+	// ClientIP returns the client's address, or "" for the default, which is what Server.ClientIP says.
+	// What is no IP address is not limited. It may be called concurrently and must not block. Default nil. (Package core asks the
 	// framework's adapter first.)
 	ClientIP func(r *http.Request) string
 }
@@ -125,38 +122,6 @@ func (l *limiter) client(r *http.Request) netip.Addr {
 		addr = network.Addr()
 	}
 	return addr
-}
-
-// clientIP returns the address that r came from: the peer's or, when the peer is a trusted proxy, the
-// last one in X-Forwarded-For that is none.
-func (p *originPolicy) clientIP(r *http.Request) string {
-	ip := hostOf(r.RemoteAddr)
-	if !p.trusted(ip) {
-		return ip
-	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for _, hop := range slices.Backward(hops) {
-		hop = strings.TrimSpace(hop)
-		if addr, err := netip.ParseAddrPort(hop); err == nil {
-			hop = addr.Addr().String()
-		}
-		if hop == "" {
-			break
-		}
-		ip = hop
-		if !p.trusted(hop) {
-			break
-		}
-	}
-	return ip
-}
-
-// hostOf cuts the port off.
-func hostOf(remote string) string {
-	if addr, err := netip.ParseAddrPort(remote); err == nil {
-		return addr.Addr().String()
-	}
-	return remote
 }
 
 func tooManyRequests(cause string) *Error {

@@ -98,6 +98,7 @@ func TestRateLimit(t *testing.T) {
 func TestRateLimitAddresses(t *testing.T) {
 	for _, row := range []struct {
 		name, remote, forwarded string
+		real                    string // X-Real-IP
 		same, other             string // remote or forwarded of a second request
 	}{
 		{name: "IPv4", remote: "192.0.2.7:1", same: "192.0.2.7:2", other: "192.0.2.8:1"},
@@ -106,6 +107,9 @@ func TestRateLimitAddresses(t *testing.T) {
 		{name: "undeclared proxy", remote: "192.0.2.7:1", forwarded: "198.51.100.1", same: "192.0.2.7:1", other: "192.0.2.8:1"},
 		{name: "declared proxy", remote: "10.0.0.1:1", forwarded: "6.6.6.6, 198.51.100.1, 10.0.0.2", same: "10.0.0.1:1 7.7.7.7, 198.51.100.1", other: "10.0.0.1:1 198.51.100.1, 7.7.7.7"},
 		{name: "no X-Forwarded-For", remote: "10.0.0.1:1", same: "10.0.0.1:2", other: "10.0.0.2:1"},
+		{name: "X-Real-IP", remote: "10.0.0.1:1", real: "198.51.100.1", same: "10.0.0.1:1 198.51.100.1", other: "10.0.0.1:1"},
+		{name: "IPv6 in brackets", remote: "10.0.0.1:1", forwarded: "[2001:db9::7]", same: "10.0.0.1:1 2001:db9::7", other: "10.0.0.1:1 [2001:db9:1::7]"},
+		{name: "nonsense", remote: "10.0.0.1:1", forwarded: "8.8.8.8, unknown, 10.0.0.3", same: "10.0.0.3:1", other: "10.0.0.1:1"},
 		{name: "all proxies", remote: "10.0.0.1:1", forwarded: "10.0.0.5", same: "10.0.0.9:1 10.0.0.5, 10.0.0.6", other: "10.0.0.1:1 10.0.0.6"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -126,6 +130,9 @@ func TestRateLimitAddresses(t *testing.T) {
 			first := request(row.remote)
 			if row.forwarded != "" {
 				first.Header.Set("X-Forwarded-For", row.forwarded)
+			}
+			if row.real != "" {
+				first.Header.Set("X-Real-Ip", row.real)
 			}
 			if !take(first) {
 				t.Fatal("the first is refused")

@@ -185,8 +185,11 @@ func (s *Server) handshake(w http.ResponseWriter, r *http.Request, q query) {
 	c.serveWebSocket(w, r, q.header)
 }
 
-// accept calls Config.Accept. A panic there is net/http's to report, and leaves nothing behind.
+// accept calls Config.Accept. A panic there is net/http's to report, and leaves nothing behind. A client that hangs up
+// meanwhile ends the connection, and with it the context that Accept may be waiting with.
 func (s *Server) accept(c *Conn, r *http.Request) (Receiver, error) {
+	answered := context.AfterFunc(r.Context(), func() { c.Fail(TransportClose, context.Cause(r.Context())) })
+	defer answered()
 	returned := false
 	defer func() {
 		if !returned {

@@ -1,7 +1,10 @@
 package ginsio
 
 import (
+	"bufio"
+	"net"
 	"net/http"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 	"github.com/siokit/siokit/auth"
@@ -10,14 +13,21 @@ import (
 
 // Middleware makes a gin middleware of one for net/http, such as sessions.Manager.Middleware,
 // auth.Users.Middleware and auth.Users.RequireHTTP. If it does not call the next handler, the
-// chain is aborted.
+// chain is aborted. If it returns before the next handler does, as http.TimeoutHandler may, the answer
+// is sent and the handler waited for: gin would give its *gin.Context to another request.
 //
 // sessions.From and auth.User then work with c.Request.Context() and with the *gin.Context
 // itself.
 func Middleware(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		outer, called := c.Writer, false
+		var running sync.Mutex // mw may run next on a goroutine of its own and not wait, as http.TimeoutHandler does
+		outer, called, over := c.Writer, false, false
 		next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			running.Lock()
+			defer running.Unlock()
+			if over {
+				return // c is another request's
+			}
 			called = true
 			c.Request = r
 			if w != http.ResponseWriter(outer) {
@@ -27,11 +37,21 @@ func Middleware(mw func(http.Handler) http.Handler) gin.HandlerFunc {
 			c.Set(auth.ContextKey, auth.From(r.Context()))
 			c.Next()
 		})
-		defer func() { c.Writer = outer }()
+		defer func() {
+			if !running.TryLock() {
+				if outer.Written() {
+					outer.Flush() // the client need not wait
+				}
+				running.Lock()
+			}
+			defer running.Unlock()
+			over = true
+			c.Writer = outer
+			if !called {
+				c.Abort()
+			}
+		}()
 		mw(next).ServeHTTP(outer, c.Request)
-		if !called {
-			c.Abort()
-		}
 	}
 }
 
@@ -74,4 +94,9 @@ func (w *writer) begin() {
 func (w *writer) Flush() {
 	w.begin()
 	_ = http.NewResponseController(w.inner).Flush()
+}
+
+// Hijack goes through inner too: the session is saved before the connection is taken over.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.inner).Hijack()
 }

@@ -76,17 +76,24 @@ func (s *Session) lastValuesLocked() (values map[any]any, done func(), err error
 	}
 	ctx, cancel := context.WithTimeout(s.requestContext(), s.m.timeout)
 	defer cancel()
-	if done, err = turns.take(ctx, s.gs.ID); err != nil {
+	turn, err := turns.take(ctx, s.gs.ID)
+	if err != nil {
 		return nil, nil, err
 	}
+	read := false
+	defer func() {
+		if !read { // also if the store panics: others wait for their turn
+			turn()
+		}
+	}()
 	// Unchecked: at a logout the login has been revoked already, and the other values are to come along.
 	now, err := s.m.read(s.stored.WithContext(ctx), unchecked)
 	if err != nil {
-		done()
 		return nil, nil, err
 	}
+	read = true
 	s.changed.applyTo(now.Values) // to nothing if somebody deleted the session: it must not come back
-	return now.Values, done, nil
+	return now.Values, turn, nil
 }
 
 // Erase deletes what the store holds under the id of the session in ctx. It works from a socket handler too, where

@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	gorilla "github.com/gorilla/sessions"
@@ -67,11 +68,28 @@ func (s *Session) saveWithinLocked(ctx context.Context) error {
 	if s.m.mode == Shared && s.stored != nil {
 		return s.mergeLocked(ctx)
 	}
+	if err := s.dropEndedLoginLocked(ctx); err != nil {
+		return err
+	}
 	if err := s.m.save(ctx, s.r, s.gs, s.h); err != nil {
 		return err
 	}
 	s.savedLocked(s.gs)
 	return nil
+}
+
+// dropEndedLoginLocked takes the login out of a session that a request is about to save as it was loaded, if another
+// request has logged out since. Saving it would undo the deletion in the store, and give the browser back the cookie that
+// the logout took. s.mu must be held.
+func (s *Session) dropEndedLoginLocked(ctx context.Context) error {
+	if s.gs.IsNew || !holdsLogin(s.gs.Values) {
+		return nil
+	}
+	now, err := s.m.open(s.r.WithContext(ctx))
+	if err == nil && now.IsNew {
+		maps.DeleteFunc(s.gs.Values, func(key, _ any) bool { return key != idKey && reserved(key) })
+	}
+	return err
 }
 
 // mergeLocked applies the changes to what the store has by now. s.mu must be held.

@@ -46,6 +46,6 @@ func (s *shop) openSockets() error {
 // disconnect ends the sockets of a user, on all devices.
 func (s *shop) disconnect(name string) {
 	for _, socket := range s.sockets.To("user:" + name).Sockets() {
-		socket.Disconnect()
+		socket.DisconnectAll() // the connection: its copy of the session still says who it was
 	}
 }
