@@ -37,6 +37,7 @@ type visit struct {
 	refusal *engineio.Error  // why the server refused
 	conn    *engineio.Conn   // what the handshake opened
 	conns   []*engineio.Conn // guarded by mu: all of them
+	left    bool             // guarded by mu: no more requests are let in
 }
 
 type visitKey struct{}
@@ -98,9 +99,10 @@ func (s *Server) newVisit(ctx context.Context, handler http.Handler, path string
 	base := context.WithValue(context.WithoutCancel(ctx), visitKey{}, v)
 	v.server = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			v.handlers.Add(1)
-			defer v.handlers.Done()
-			handler.ServeHTTP(w, r)
+			if v.enter() {
+				defer v.handlers.Done()
+				handler.ServeHTTP(w, r)
+			}
 		}),
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    log.New(&v.errorLog, "", 0),
@@ -140,8 +142,19 @@ func (v *visit) serve() {
 	v.handlers.Go(func() { _ = v.server.Serve(v.listener) })
 }
 
+// enter counts a request. Those that were on their way when time was up come too late: nobody would wait for them.
+func (v *visit) enter() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.left {
+		v.handlers.Add(1)
+	}
+	return !v.left
+}
+
 // leave ends the connections, waits for the application's handlers and stops listening.
 func (v *visit) leave() {
+	v.note(func() { v.left = true })
 	v.disconnect() // releases what the handlers may be waiting for
 	v.client.CloseIdleConnections()
 	_ = v.listener.Close()
