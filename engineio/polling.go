@@ -239,12 +239,13 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 		c.srv.refuse(w, r, unknownSession())
 		return
 	}
+	begun := time.Now()
 	if !c.beginPost(w) {
 		c.Fail(TransportError, errors.New("two POSTs at once"))
 		c.srv.refuse(w, r, badRequest("the session already has a POST under way"))
 		return
 	}
-	body, refusal := c.readBody(w, r)
+	body, refusal := c.readBody(w, r, begun)
 	if refusal != nil {
 		body.release()
 		c.endPost()
@@ -292,9 +293,9 @@ func (s *Server) tooLarge(n int64) *Error {
 		"a body of " + strconv.FormatInt(n, 10) + " bytes or more; MaxPayload is " + strconv.FormatInt(s.cfg.MaxPayload, 10)}
 }
 
-// readBody reads at most MaxPayload bytes within BodyTimeout.
-func (c *Conn) readBody(w http.ResponseWriter, r *http.Request) (*buffer, *Error) {
-	body, begun := borrowBuffer(), time.Now()
+// readBody reads at most MaxPayload bytes within BodyTimeout of begun.
+func (c *Conn) readBody(w http.ResponseWriter, r *http.Request, begun time.Time) (*buffer, *Error) {
+	body := borrowBuffer()
 	err := body.readFrom(io.LimitReader(r.Body, c.srv.cfg.MaxPayload+1))
 	switch {
 	case int64(len(body.b)) > c.srv.cfg.MaxPayload:
