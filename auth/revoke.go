@@ -14,7 +14,8 @@ func (u *Users[U]) Revoke(id string) (cut int) { return u.r.revokeUser(id) }
 // RevokeSession ends the login of one session, and cuts all connections that were opened with that session with
 // [ErrRevoked] before it returns, also those of nobody. It returns how many those were. id is what sessions.From(ctx).ID()
 // returned after the login; it is a secret wherever the store trusts it. In that session the user counts as not logged
-// in until [Options.Lifetime] has passed; other values that it holds stay readable.
+// in until [Options.Lifetime] has passed; other values that it holds stay readable in this process, while others, which
+// know of it by [Options.Revocations], read it as empty.
 func (u *Users[U]) RevokeSession(id string) (cut int) {
 	if id == "" {
 		return 0
