@@ -42,6 +42,17 @@ type eventQueue struct {
 
 func (q *eventQueue) len() int { return len(q.tasks) - q.head }
 
+// add appends t. A queue that never gets empty uses the room of what has been handled again.
+func (q *eventQueue) add(t task) {
+	if len(q.tasks) == cap(q.tasks) && q.head > len(q.tasks)/2 {
+		n := copy(q.tasks, q.tasks[q.head:])
+		clear(q.tasks[n:])
+		q.tasks, q.head = q.tasks[:n], 0
+	}
+	q.tasks = append(q.tasks, t)
+	q.bytes += t.bytes
+}
+
 // drop forgets what no handler has seen.
 func (q *eventQueue) drop() {
 	clear(q.tasks[q.head:])
@@ -78,8 +89,7 @@ func (s *Socket) enqueue(t task) {
 		s.ns.srv.dispatchers.start(work{socket: s, first: t})
 		return
 	}
-	q.tasks = append(q.tasks, t)
-	q.bytes += t.bytes
+	q.add(t)
 	s.mu.Unlock()
 }
 

@@ -64,3 +64,10 @@ func (s *Server) NamespaceNames() []string {
 	defer s.mu.RUnlock()
 	return slices.Sorted(maps.Keys(s.namespaces))
 }
+
+// QueueRoom is how many events the socket's queue has memory for.
+func (s *Socket) QueueRoom() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cap(s.queue.tasks)
+}
