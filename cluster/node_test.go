@@ -315,6 +315,28 @@ func TestOrdersFromPython(t *testing.T) {
 	}
 }
 
+// A room whose name looks like a socket's id, as those of rs/xid and Firebase do, is a room all the same.
+func TestRoomsThatLookLikeSocketIDs(t *testing.T) {
+	var hub membus.Hub
+	a, _ := newNode(t, &hub, cluster.Options{})
+	_, local := newNode(t, &hub, cluster.Options{})
+	room := "elsewhere_0123456789" // Has knows no socket of that name
+	to := cluster.Audience{Namespace: "/", Rooms: []string{room}}
+	a.Join(to, []string{"vip"})
+	a.Leave(to, []string{"vip"})
+	a.Leave(to, []string{room})
+	a.Disconnect(to, false)
+	a.Disconnect(cluster.Audience{Namespace: "/", Rooms: []string{"r"}}, false)
+	for _, want := range []string{
+		"join / rooms=[" + room + "] [vip]", "leave / rooms=[" + room + "] [vip]", "leave / rooms=[" + room + "] [" + room + "]",
+		"disconnect / rooms=[" + room + "] false", "disconnect / rooms=[r] false",
+	} {
+		if got := local.next(t); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // An emitter is nobody to wait for, and what it signed cannot be said again after it has been silent.
 func TestSenders(t *testing.T) {
 	key := []byte("0123456789abcdef")

@@ -50,7 +50,9 @@ func (n *Node) reject(err error) {
 	}
 	n.mu.Lock()
 	known := n.warned[kind] || len(n.warned) >= 64
-	n.warned[kind] = true
+	if !known {
+		n.warned[kind] = true
+	}
 	n.mu.Unlock()
 	if !known {
 		n.log.Warn("cluster: a message on the bus was ignored; more of the kind are only counted", "error", err)
@@ -196,8 +198,8 @@ func (n *Node) takeOrder(m *message) error {
 		n.local.Leave(Audience{Namespace: namespace, Rooms: room}, room)
 		return nil
 	}
-	if m.SID == nil || *m.SID == "" || !n.local.Has(namespace, *m.SID) {
-		return nil // not ours
+	if m.SID == nil || *m.SID == "" || m.Go == nil && !n.local.Has(namespace, *m.SID) {
+		return nil // not ours; what a siokit node took for a socket's id may be a room that looks like one
 	}
 	a := Audience{Namespace: namespace, Rooms: []string{*m.SID}}
 	switch m.Method {
