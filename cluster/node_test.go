@@ -67,15 +67,16 @@ func (r *recorder) ServerEvent(_ context.Context, from string, e *cluster.Emit) 
 	return cluster.Reply{Data: e.Data}, true
 }
 
-func (r *recorder) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) error {
-	for _, a := range r.answers {
-		each(a)
+func (r *recorder) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) (wait func()) {
+	return func() {
+		for _, a := range r.answers {
+			each(a)
+		}
+		if r.hang {
+			<-ctx.Done()
+			each(cluster.Reply{SID: "slow", Err: cluster.TimedOut})
+		}
 	}
-	if r.hang {
-		<-ctx.Done()
-		each(cluster.Reply{SID: "slow", Err: cluster.TimedOut})
-	}
-	return nil
 }
 
 func (r *recorder) next(t *testing.T) string {

@@ -49,9 +49,8 @@ func (s *server) answer() cluster.Reply {
 	return cluster.Reply{SID: s.name, Data: []byte(`["` + s.name + `"]`)}
 }
 func (s *server) Fetch(cluster.Audience) []cluster.Socket { return []cluster.Socket{s.socket()} }
-func (s *server) Gather(_ context.Context, _ *cluster.Emit, each func(cluster.Reply)) error {
-	each(s.answer())
-	return nil
+func (s *server) Gather(_ context.Context, _ *cluster.Emit, each func(cluster.Reply)) (wait func()) {
+	return func() { each(s.answer()) }
 }
 func (s *server) ServerEvent(_ context.Context, _ string, e *cluster.Emit) (cluster.Reply, bool) {
 	s.calls <- "server event " + e.Event
