@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -105,4 +106,30 @@ func TestParserPanicsInQuestions(t *testing.T) {
 		check(t, a.Emit("after two"))
 		wait("after two")
 	})
+}
+
+// talkative is a bus on which somebody speaks as soon as there is a subscription.
+type talkative struct {
+	*membus.Bus
+	heard chan struct{}
+}
+
+func (b talkative) Subscribe(ctx context.Context, receive func(msg []byte)) error {
+	go func() {
+		defer close(b.heard)
+		for range 100 {
+			receive([]byte(`{"method":"close_room","host_id":"python","namespace":"/","room":"r"}`))
+		}
+	}()
+	return b.Bus.Subscribe(ctx, receive)
+}
+
+// Other processes do not wait until New has returned. (What would go wrong is for the race detector to see.)
+func TestOthersSpeakBeforeNewReturns(t *testing.T) {
+	bus := talkative{new(membus.Hub).Bus(), make(chan struct{})}
+	a := serve(t, core.Config{Bus: bus})
+	receive(t, bus.heard)
+	if n := a.ClusterStats().Received; n != 100 {
+		t.Errorf("%d messages were received", n)
+	}
 }
