@@ -106,11 +106,11 @@ func (a *Adapter) takeResponse(msg []byte) error {
 	a.mu.Lock()
 	q := a.questions[r.RequestID]
 	a.mu.Unlock()
-	if q != nil { // most are for others, or come back from ourselves
-		a.received.Add(1)
-		q.answer(r)
+	if q == nil { // most are for others, or come back from ourselves
+		return nil
 	}
-	return nil
+	a.received.Add(1)
+	return q.answer(r)
 }
 
 // takeRequest does what another member says, unless that is ourselves: the server does what it says to others
