@@ -64,6 +64,8 @@ func (a *Adapter) ask(ctx context.Context, namespace string, q *question, publis
 	defer cancel()
 	stop := context.AfterFunc(a.ctx, cancel)
 	defer stop()
+	a.hold(namespace)
+	defer a.release(namespace)
 	servers, err := a.others(bounded, namespace)
 	if err != nil {
 		return a.whyNot(ctx, err)
@@ -118,9 +120,9 @@ func (a *Adapter) whyNot(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", &cluster.SilentError{Nodes: []string{"all other servers"}}, err)
 }
 
-// others counts the other servers that have a namespace. Our own subscription is counted too, so it must be there.
+// others counts the other servers that have a namespace, which is on hold. Our own subscription is counted
+// too, so it must be there.
 func (a *Adapter) others(ctx context.Context, namespace string) (int, error) {
-	a.OpenNamespace(namespace)
 	if err := a.redis.await(ctx, a.names.of(namespace)...); err != nil {
 		return 0, fmt.Errorf("nodewire: there is no subscription: %w", err)
 	}
