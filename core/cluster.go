@@ -35,7 +35,6 @@ func (s *Server) connectToOthers() error {
 	s.link = link // others may have something to say before Start returns
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	s.link = link // before others can speak
 	if err := link.Start(ctx, local{s}); err != nil {
 		closing, cancel := context.WithTimeout(context.Background(), startTimeout)
 		defer cancel()
