@@ -8,8 +8,8 @@ import "context"
 // A Bus is for one user: one server, or one emitter. Its methods may be called concurrently, except that
 // Subscribe is called at most once.
 type Bus interface {
-	// Publish sends msg to all other subscribers of the channel, and perhaps back to this one: users
-	// recognise their own. It queues and returns at once, whatever state the broker is in; what does not
+	// Publish sends msg to all subscribers of the channel, also back to this one: by that a user sees that
+	// messages are delivered, and recognises its own. It queues and returns at once, whatever state the broker is in; what does not
 	// fit into the bounded queue pushes out the oldest, which is counted. The messages of one Bus arrive
 	// in the order of Publish. The bus owns msg from now on. It returns an error after Close, and
 	// when the bus is configured in a way that cannot work.

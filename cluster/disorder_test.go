@@ -158,3 +158,29 @@ type quiet struct{ *recorder }
 
 func (quiet) Emit(*cluster.Emit)              {}
 func (quiet) Join(cluster.Audience, []string) {}
+
+// Which kinds of bad messages have been logged is remembered for a few of them only.
+func TestGarbageIsNotRemembered(t *testing.T) {
+	bus := &feedBus{Bus: new(membus.Hub).Bus()}
+	n, err := cluster.NewNode(bus, cluster.Options{Heartbeat: time.Hour, DeadAfter: time.Hour, Logger: slog.New(slog.DiscardHandler)})
+	check(t, err)
+	check(t, n.Start(t.Context(), quiet{&recorder{}}))
+	defer func() { check(t, n.Close(context.Background())) }()
+	inUse := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := inUse()
+	const many = 30_000
+	for i := range many {
+		bus.receive(fmt.Appendf(nil, `{"method":"emit","host_id":"x","namespace":"/","event":"e","data":[],"room":{"n":%d}}`, i))
+	}
+	if got := n.Stats().Invalid; got != many {
+		t.Errorf("%d messages were counted as invalid, want %d", got, many)
+	}
+	if kept := inUse() - before; kept > 1<<20 {
+		t.Errorf("%d KiB are kept of %d bad messages", kept>>10, many)
+	}
+}

@@ -52,8 +52,8 @@ type Link interface {
 	Close(ctx context.Context) error
 }
 
-// Local is a server as a Link sees it. All methods may be called concurrently, and only Gather and
-// ServerEvent may block.
+// Local is a server as a Link sees it. All methods may be called concurrently, and only ServerEvent, and what
+// Gather returns, may block.
 type Local interface {
 	Emit(e *Emit)
 	Join(a Audience, rooms []string)
@@ -66,8 +66,9 @@ type Local interface {
 	Count(a Audience) int
 	// Has reports whether a socket with that id is connected here.
 	Has(namespace, sid string) bool
-	// Gather is Link.Gather for the clients of this process.
-	Gather(ctx context.Context, e *Emit, each func(Reply)) error
+	// Gather is Link.Gather for the clients of this process. It returns when the event has been sent, so that
+	// what comes after it does not overtake it; wait, which must be called once, calls each.
+	Gather(ctx context.Context, e *Emit, each func(Reply)) (wait func())
 	// ServerEvent runs the handler of a server-to-server event. answered is false when there is none.
 	ServerEvent(ctx context.Context, from string, e *Emit) (r Reply, answered bool)
 }

@@ -52,7 +52,7 @@ func elements(dec *jsontext.Decoder, most int, read func() error) error {
 
 // split returns the elements of a list, which are parts of v.
 func split(v jsontext.Value, most int) (parts []jsontext.Value, err error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(v), jsontext.AllowDuplicateNames(true))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(v), lenient...)
 	err = elements(dec, most, func() error {
 		item, err := dec.ReadValue()
 		if err == nil {

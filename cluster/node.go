@@ -72,6 +72,7 @@ type Node struct {
 	echoed   time.Time           // when our own last message came back; guarded by mu
 	deaf     bool                // we told the others not to wait for us; guarded by mu
 	started  bool                // guarded by mu
+	greeted  bool                // hello has been said; guarded by mu
 	closed   bool                // guarded by mu
 	warned   map[string]bool     // kinds of bad messages that have been logged; guarded by mu
 }
@@ -131,6 +132,9 @@ func (n *Node) Start(ctx context.Context, local Local) error {
 	if err := n.bus.Subscribe(ctx, n.receive); err != nil {
 		return fmt.Errorf("cluster: subscribing to the bus: %w", err)
 	}
+	n.mu.Lock()
+	n.greeted = true
+	n.mu.Unlock()
 	n.hello(true)
 	n.work.Go(n.beat)
 	return nil
@@ -143,9 +147,9 @@ func (n *Node) Close(ctx context.Context) error {
 		n.mu.Unlock()
 		return nil
 	}
-	started := n.started
+	greeted := n.greeted
 	n.mu.Unlock()
-	if started {
+	if greeted { // else the goodbye would wait for a broker that could not be reached
 		n.send(&message{Method: methodBye})
 	}
 	n.mu.Lock()

@@ -67,15 +67,16 @@ func (r *recorder) ServerEvent(_ context.Context, from string, e *cluster.Emit) 
 	return cluster.Reply{Data: e.Data}, true
 }
 
-func (r *recorder) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) error {
-	for _, a := range r.answers {
-		each(a)
+func (r *recorder) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) (wait func()) {
+	return func() {
+		for _, a := range r.answers {
+			each(a)
+		}
+		if r.hang {
+			<-ctx.Done()
+			each(cluster.Reply{SID: "slow", Err: cluster.TimedOut})
+		}
 	}
-	if r.hang {
-		<-ctx.Done()
-		each(cluster.Reply{SID: "slow", Err: cluster.TimedOut})
-	}
-	return nil
 }
 
 func (r *recorder) next(t *testing.T) string {
@@ -310,6 +311,28 @@ func TestOrdersFromPython(t *testing.T) {
 	}
 	for _, want := range []string{"join / rooms=[S] [r9]", "leave / rooms=[S] [9]", "disconnect /chat rooms=[S] false", "leave / rooms=[r1] [r1]"} {
 		if got := p.local.next(t); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// A room whose name looks like a socket's id, as those of rs/xid and Firebase do, is a room all the same.
+func TestRoomsThatLookLikeSocketIDs(t *testing.T) {
+	var hub membus.Hub
+	a, _ := newNode(t, &hub, cluster.Options{})
+	_, local := newNode(t, &hub, cluster.Options{})
+	room := "elsewhere_0123456789" // Has knows no socket of that name
+	to := cluster.Audience{Namespace: "/", Rooms: []string{room}}
+	a.Join(to, []string{"vip"})
+	a.Leave(to, []string{"vip"})
+	a.Leave(to, []string{room})
+	a.Disconnect(to, false)
+	a.Disconnect(cluster.Audience{Namespace: "/", Rooms: []string{"r"}}, false)
+	for _, want := range []string{
+		"join / rooms=[" + room + "] [vip]", "leave / rooms=[" + room + "] [vip]", "leave / rooms=[" + room + "] [" + room + "]",
+		"disconnect / rooms=[" + room + "] false", "disconnect / rooms=[r] false",
+	} {
+		if got := local.next(t); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

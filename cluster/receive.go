@@ -50,7 +50,9 @@ func (n *Node) reject(err error) {
 	}
 	n.mu.Lock()
 	known := n.warned[kind] || len(n.warned) >= 64
-	n.warned[kind] = true
+	if !known {
+		n.warned[kind] = true
+	}
 	n.mu.Unlock()
 	if !known {
 		n.log.Warn("cluster: a message on the bus was ignored; more of the kind are only counted", "error", err)
@@ -118,7 +120,11 @@ func (n *Node) takeEmit(m *message) error {
 		n.local.Emit(e)
 		return nil
 	}
-	n.answering(func() { n.callBack(m.Host, target, e) })
+	if !n.slot() {
+		n.local.Emit(e) // the event is worth more than its acks
+		return nil
+	}
+	n.beside(n.callBack(m.Host, target, e))
 	return nil
 }
 
@@ -145,11 +151,10 @@ func (m *message) callback() (t callbackTarget, ok bool) {
 // callbackTimeout is how long python-socketio waits in call().
 const callbackTimeout = 60 * time.Second
 
-// callBack emits with an ack and sends each client's answer to the process that asked.
-func (n *Node) callBack(host string, t callbackTarget, e *Emit) {
+// callBack emits with an ack. wait sends each client's answer to the process that asked.
+func (n *Node) callBack(host string, t callbackTarget, e *Emit) (wait func()) {
 	ctx, cancel := context.WithTimeout(n.ctx, callbackTimeout)
-	defer cancel()
-	_ = n.local.Gather(ctx, e, func(r Reply) {
+	answers := n.local.Gather(ctx, e, func(r Reply) {
 		if r.Err != "" || len(r.Attachments) > 0 { // Python has no form for either
 			return
 		}
@@ -159,6 +164,10 @@ func (n *Node) callBack(host string, t callbackTarget, e *Emit) {
 		}
 		n.send(&message{Method: methodCallback, Host: host, SID: &room, Namespace: &namespace, ID: t.id, Args: jsontext.Value(r.Data), Go: &extension{From: n.id}})
 	})
+	return func() {
+		defer cancel()
+		answers()
+	}
 }
 
 // takeOrder does what another process says about sockets.
@@ -196,8 +205,8 @@ func (n *Node) takeOrder(m *message) error {
 		n.local.Leave(Audience{Namespace: namespace, Rooms: room}, room)
 		return nil
 	}
-	if m.SID == nil || *m.SID == "" || !n.local.Has(namespace, *m.SID) {
-		return nil // not ours
+	if m.SID == nil || *m.SID == "" || m.Go == nil && !n.local.Has(namespace, *m.SID) {
+		return nil // not ours; what a siokit node took for a socket's id may be a room that looks like one
 	}
 	a := Audience{Namespace: namespace, Rooms: []string{*m.SID}}
 	switch m.Method {
@@ -211,15 +220,20 @@ func (n *Node) takeOrder(m *message) error {
 	return nil
 }
 
-// answering runs f, which may block, beside the receiver. When too many questions are being answered
-// already, whoever asked will see a silent node.
-func (n *Node) answering(f func()) {
+// slot takes a place for beside. It reports false when too many questions are being answered already: whoever
+// asked will see a silent node.
+func (n *Node) slot() bool {
 	select {
 	case n.slots <- struct{}{}:
+		return true
 	default:
 		n.reject(errors.New("cluster: too many questions at once; this one stays unanswered"))
-		return
+		return false
 	}
+}
+
+// beside runs f, which may block, beside the receiver.
+func (n *Node) beside(f func()) {
 	n.work.Go(func() {
 		defer func() { <-n.slots }()
 		f()
@@ -232,7 +246,10 @@ func (n *Node) takeQuestion(m *message) error {
 		if err != nil {
 			return err
 		}
-		n.answering(func() {
+		if !n.slot() {
+			return nil
+		}
+		n.beside(func() {
 			found := n.local.Fetch(a)
 			if len(found) > maxList { // whoever asks will name this node as silent, as when the answer were too long
 				n.check(fmt.Errorf("cluster: %d sockets to describe; %d are possible: ask for fewer rooms at once", len(found), maxList))
@@ -252,11 +269,18 @@ func (n *Node) takeQuestion(m *message) error {
 	if timeout <= 0 || timeout > time.Hour {
 		timeout = n.opts.RequestTimeout
 	}
-	n.answering(func() {
-		ctx, cancel := context.WithTimeout(n.ctx, timeout)
+	if !n.slot() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(n.ctx, timeout)
+	var wait func()
+	if m.Method == methodGather {
+		wait = n.local.Gather(ctx, e, func(r Reply) { n.reply(m, r) })
+	}
+	n.beside(func() {
 		defer cancel()
-		if m.Method == methodGather {
-			_ = n.local.Gather(ctx, e, func(r Reply) { n.reply(m, r) })
+		if wait != nil {
+			wait()
 		} else if r, answered := n.local.ServerEvent(ctx, m.Host, e); m.Go.Request == "" {
 			return
 		} else if answered {

@@ -134,18 +134,22 @@ func (n *Node) Fetch(ctx context.Context, a Audience) (sockets []Socket, err err
 	if !a.All && len(a.Rooms) == 0 {
 		return nil, nil
 	}
+	var bad error // said at the end: reject takes Node.mu, which comes before request.mu
 	err = n.ask(ctx, n.opts.RequestTimeout, func(id string, timeout time.Duration) {
 		n.check(n.out.sendAudience(methodFetch, a, &extension{Request: id, Timeout: timeout.Milliseconds()}))
 	}, func(m *message) {
 		var answer bounded[Socket]
 		if err := jsonv2.Unmarshal(m.Go.Sockets, &answer, jsontext.AllowDuplicateNames(true)); len(m.Go.Sockets) > 0 && err != nil {
-			n.reject(fmt.Errorf("cluster: sockets: %w", err))
+			bad = fmt.Errorf("cluster: sockets: %w", err)
 		}
 		for _, s := range answer {
 			s.Node = m.Host
 			sockets = append(sockets, s)
 		}
 	})
+	if bad != nil {
+		n.reject(bad)
+	}
 	return sockets, err
 }
 

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -89,15 +91,48 @@ func parseMessage(data []byte) (*message, error) {
 		return nil, errPickle
 	case len(data) == 0 || data[0] != '{':
 		return nil, errors.New("cluster: not a JSON object")
+	case !utf8.Valid(data):
+		return nil, errors.New("cluster: not UTF-8")
 	}
 	var m message
-	if err := jsonv2.Unmarshal(data, &m, jsontext.AllowDuplicateNames(true)); err != nil {
+	if err := jsonv2.Unmarshal(data, &m, lenient...); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
 	if m.Method == "" {
 		return nil, errors.New("cluster: a message without a method")
 	}
+	replaceHalves(m.Data) // a copy of what was received
 	return &m, nil
+}
+
+// lenient is how messages are read. A name may come twice, and of a surrogate pair one half may be there,
+// escaped: JavaScript and Python let users cut an emoji in two.
+var lenient = []jsonv2.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
+// replaceHalves writes U+FFFD over the halves of surrogate pairs, as happens to those from clients: not
+// every client could read them.
+func replaceHalves(v jsontext.Value) {
+	unit := func(at int) rune {
+		if len(v) < at+6 || v[at] != '\\' || v[at+1] != 'u' {
+			return 0
+		}
+		n, _ := strconv.ParseUint(string(v[at+2:at+6]), 16, 16)
+		return rune(n)
+	}
+	for i := 0; ; i += 2 {
+		next := bytes.IndexByte(v[i:], '\\')
+		if next < 0 {
+			return
+		}
+		i += next
+		switch first := unit(i); {
+		case !utf16.IsSurrogate(first):
+		case utf16.DecodeRune(first, unit(i+6)) != utf8.RuneError:
+			i += 10
+		default:
+			copy(v[i:], `\ufffd`)
+		}
+	}
 }
 
 func (m *message) namespace() (string, error) {
@@ -144,7 +179,7 @@ func names(v jsontext.Value) ([]string, error) {
 		switch item.Kind() {
 		case '"':
 			var s string
-			if err := jsonv2.Unmarshal(item, &s); err != nil {
+			if err := jsonv2.Unmarshal(item, &s, lenient...); err != nil {
 				return nil, err
 			}
 			out = append(out, s)

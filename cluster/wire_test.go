@@ -148,3 +148,25 @@ func TestSignedMessages(t *testing.T) {
 		t.Fatal(got)
 	}
 }
+
+// S-38: users of Python processes have names with half an emoji too. Each half becomes U+FFFD, in its place.
+func TestHalvesOfSurrogatePairs(t *testing.T) {
+	p := newPair(t, cluster.Options{})
+	emit := func(data, binary, room string) {
+		p.inject(`{"method":"emit","event":"e","data":` + data + `,"binary":` + binary + `,"namespace":"/","room":` + room + `,"skip_sid":null,"callback":null,"host_id":"python"}`)
+	}
+	emit(`["half \ud83d","\uD83D\uDE00\\ud83d",1.10]`, "false", `["r","\ude00"]`)
+	emit(`["\ud83d\ud83d\ude00\ude00\u00e9"]`, "false", `"\ude00"`)
+	emit(`"\uDBFF"`, "false", "null")
+	emit(`[["\udfff",{"_placeholder":true,"num":0}],"AQI="]`, "true", "null")
+	for _, want := range []string{
+		"emit / e rooms=[r \uFFFD] " + `["half \ufffd","\uD83D\uDE00\\ud83d",1.10]`,
+		"emit / e rooms=[\uFFFD] " + `["\ufffd\ud83d\ude00\ufffd\u00e9"]`,
+		`emit / e * ["\ufffd"]`,
+		`emit / e * ["\ufffd",{"_placeholder":true,"num":0}] + 0102`,
+	} {
+		if got := p.local.next(t); got != want {
+			t.Errorf(" got %s\nwant %s", got, want)
+		}
+	}
+}

@@ -130,22 +130,31 @@ func (l local) Count(a cluster.Audience) int {
 }
 
 // Gather asks the clients of this process for another one.
-func (l local) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) error {
+func (l local) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) (wait func()) {
 	b, ev, ok := l.event(e)
 	if !ok {
-		return nil
+		return func() {}
 	}
 	g := newGathering()
-	defer g.end(nil)
-	for _, part := range b.ns.parts() {
-		b.in(part).askHere(g, ev)
-	}
-	for {
-		got, ok := g.next(ctx, nil)
-		if !ok {
-			return nil
+	err := protect(func() error { // a Parser is the user's
+		for _, part := range b.ns.parts() {
+			b.in(part).askHere(g, ev)
 		}
-		each(replyOf(got))
+		return nil
+	})
+	if p, ok := errors.AsType[*PanicError](err); ok {
+		l.srv.panics.Add(1)
+		b.ns.log.Error("core: an event of another process, which wants acks, cannot be passed on", "event", clip(e.Event), "panic", p.Value, "stack", string(p.Stack))
+	}
+	return func() {
+		defer g.end(nil)
+		for {
+			got, ok := g.next(ctx, nil)
+			if !ok {
+				return
+			}
+			each(replyOf(got))
+		}
 	}
 }
 

@@ -227,6 +227,7 @@ func (b Broadcast) askHere(g *gathering, ev sio.EncodedEvent) {
 	g.open()
 	defer g.exhausted()
 	var batch engineio.Batch
+	defer batch.Done() // also when a Parser panics: those that have been asked must get it
 	for _, s := range b.Sockets() {
 		q := &question{of: g, socket: s}
 		g.expect(s.id, q)
@@ -234,7 +235,6 @@ func (b Broadcast) askHere(g *gathering, ev sio.EncodedEvent) {
 			q.settle(sio.Args{}, err)
 		}
 	}
-	batch.Done()
 }
 
 // askOne sends one client its question.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/siokit/siokit/cluster"
 	"go.uber.org/goleak"
@@ -74,6 +75,23 @@ func (s *suite) order(t *testing.T) {
 		if err := bus.Healthy(); err != nil {
 			t.Errorf("Healthy: %v", err)
 		}
+	}
+}
+
+// What a bus publishes comes back to it: a node for which nothing does takes itself for cut off, and tells the
+// others not to wait for it.
+func (s *suite) comesBack(t *testing.T) {
+	bus := s.bus(t, Settings{Channel: channel()})
+	got := make(chan string, 1)
+	subscribe(t, bus, func(msg []byte) { got <- string(msg) })
+	publish(t, bus, []byte("mine"))
+	select {
+	case msg := <-got:
+		if msg != "mine" {
+			t.Errorf("%q came back", msg)
+		}
+	case <-time.After(patience):
+		t.Error("nothing came back")
 	}
 }
 

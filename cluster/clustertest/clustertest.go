@@ -87,6 +87,7 @@ func Run(t *testing.T, open func(t *testing.T, s Settings) cluster.Bus, opts Opt
 		{"ChannelsKeepApart", s.channels},
 		{"AnyBytes", s.anyBytes},
 		{"SlowReceiver", s.slowReceiver},
+		{"ComesBack", s.comesBack},
 		{"Close", s.close},
 		{"Nodes", s.nodes},
 		{"OrderOfEvents", s.orderOfEvents},

@@ -35,10 +35,18 @@ func (s *server) Emit(e *cluster.Emit) {
 	}
 	s.record("emit "+e.Event, e.Audience, rest...)
 }
-func (s *server) Join(a cluster.Audience, rooms []string)  { s.record("join", a, rooms) }
-func (s *server) Leave(a cluster.Audience, rooms []string) { s.record("leave", a, rooms) }
+func (s *server) Join(a cluster.Audience, rooms []string)  { s.order("join", a, rooms) }
+func (s *server) Leave(a cluster.Audience, rooms []string) { s.order("leave", a, rooms) }
 func (s *server) Disconnect(a cluster.Audience, transport bool) {
-	s.record("disconnect", a, transport)
+	s.order("disconnect", a, transport)
+}
+
+// order records what is to be done with an audience, unless that is the socket of another server.
+func (s *server) order(what string, a cluster.Audience, rest any) {
+	if len(a.Rooms) == 1 && len(a.Rooms[0]) == len(s.name) && a.Rooms[0] != s.name {
+		return
+	}
+	s.record(what, a, rest)
 }
 func (s *server) Revoked(data []byte)        { s.calls <- "revoked " + string(data) }
 func (s *server) Count(cluster.Audience) int { return 1 }
@@ -49,9 +57,8 @@ func (s *server) answer() cluster.Reply {
 	return cluster.Reply{SID: s.name, Data: []byte(`["` + s.name + `"]`)}
 }
 func (s *server) Fetch(cluster.Audience) []cluster.Socket { return []cluster.Socket{s.socket()} }
-func (s *server) Gather(_ context.Context, _ *cluster.Emit, each func(cluster.Reply)) error {
-	each(s.answer())
-	return nil
+func (s *server) Gather(_ context.Context, _ *cluster.Emit, each func(cluster.Reply)) (wait func()) {
+	return func() { each(s.answer()) }
 }
 func (s *server) ServerEvent(_ context.Context, _ string, e *cluster.Emit) (cluster.Reply, bool) {
 	s.calls <- "server event " + e.Event

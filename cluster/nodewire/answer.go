@@ -15,15 +15,20 @@ import (
 	"github.com/siokit/siokit/wire/sio"
 )
 
-// answering runs f, which may block, beside the receiver. When too many questions are being answered
-// already, whoever asked will wait in vain.
-func (a *Adapter) answering(f func()) {
+// slot takes a place for beside. It reports false when too many questions are being answered already: whoever
+// asked will wait in vain.
+func (a *Adapter) slot() bool {
 	select {
 	case a.slots <- struct{}{}:
+		return true
 	default:
 		a.reject(errors.New("nodewire: too many questions at once; this one stays unanswered"))
-		return
+		return false
 	}
+}
+
+// beside runs f, which may block, beside the receiver.
+func (a *Adapter) beside(f func()) {
 	a.work.Go(func() {
 		defer func() { <-a.slots }()
 		defer func() {
@@ -115,21 +120,20 @@ func (a *Adapter) answerServerEvent(r *request, e *cluster.Emit) {
 const maxWait = time.Hour
 
 // answerBroadcast asks our clients for another member. That expects first how many they are, and then not more
-// answers than that.
-func (a *Adapter) answerBroadcast(r *request, e *cluster.Emit) {
+// answers than that, which wait sends.
+func (a *Adapter) answerBroadcast(r *request, e *cluster.Emit) (wait func()) {
 	timeout := a.opts.RequestTimeout
 	if ms := r.Opts.Flags.Timeout; ms > 0 {
 		timeout = time.Duration(min(ms, float64(maxWait/time.Millisecond)) * float64(time.Millisecond))
 	}
-	ctx, cancel := context.WithTimeout(a.ctx, timeout)
-	defer cancel()
 	clients := a.local.Count(e.Audience)
 	a.respond(e.Namespace, r, &response{Type: new(kindClientCount), RequestID: r.RequestID, ClientCount: &clients})
 	if clients == 0 {
-		return
+		return func() {}
 	}
+	ctx, cancel := context.WithTimeout(a.ctx, timeout)
 	channel, sent := a.responseChannel(e.Namespace, r), 0
-	_ = a.local.Gather(ctx, e, func(got cluster.Reply) {
+	answers := a.local.Gather(ctx, e, func(got cluster.Reply) {
 		if got.Err != "" || sent == clients { // there is no form for what is wrong
 			return
 		}
@@ -141,4 +145,8 @@ func (a *Adapter) answerBroadcast(r *request, e *cluster.Emit) {
 		sent++
 		a.publishFrame(frame)
 	})
+	return func() {
+		defer cancel()
+		answers()
+	}
 }

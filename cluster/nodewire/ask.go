@@ -14,8 +14,8 @@ import (
 
 // question is a request to the other members. Its mu comes after Adapter.mu.
 type question struct {
-	take func(r *response) // takes an answer, and counts; called with mu held
-	done chan struct{}     // closed when everything has arrived, or end was called
+	take func(r *response) error // takes an answer, and counts; called with mu held
+	done chan struct{}           // closed when everything has arrived, or end was called
 
 	mu       sync.Mutex
 	servers  int  // that are to answer; guarded by mu
@@ -25,17 +25,18 @@ type question struct {
 	ended    bool // guarded by mu
 }
 
-// answer takes a response.
-func (q *question) answer(r *response) {
+// answer takes a response. The error says what is wrong with it; it may have counted all the same.
+func (q *question) answer(r *response) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ended {
-		return
+		return nil
 	}
-	q.take(r)
+	err := q.take(r)
 	if q.answered >= q.servers && q.replies >= q.clients {
 		q.endLocked()
 	}
+	return err
 }
 
 // end makes late answers be ignored.
@@ -63,6 +64,8 @@ func (a *Adapter) ask(ctx context.Context, namespace string, q *question, publis
 	defer cancel()
 	stop := context.AfterFunc(a.ctx, cancel)
 	defer stop()
+	a.hold(namespace)
+	defer a.release(namespace)
 	servers, err := a.others(bounded, namespace)
 	if err != nil {
 		return a.whyNot(ctx, err)
@@ -117,9 +120,9 @@ func (a *Adapter) whyNot(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", &cluster.SilentError{Nodes: []string{"all other servers"}}, err)
 }
 
-// others counts the other servers that have a namespace. Our own subscription is counted too, so it must be there.
+// others counts the other servers that have a namespace, which is on hold. Our own subscription is counted
+// too, so it must be there.
 func (a *Adapter) others(ctx context.Context, namespace string) (int, error) {
-	a.OpenNamespace(namespace)
 	if err := a.redis.await(ctx, a.names.of(namespace)...); err != nil {
 		return 0, fmt.Errorf("nodewire: there is no subscription: %w", err)
 	}
@@ -133,19 +136,20 @@ func (a *Adapter) Fetch(ctx context.Context, of cluster.Audience) (sockets []clu
 		return nil, nil
 	}
 	q := &question{}
-	q.take = func(r *response) {
+	q.take = func(r *response) (bad error) {
 		q.answered++
 		if r.Sockets == nil {
-			return
+			return nil
 		}
 		for _, v := range *r.Sockets {
 			s, err := heard(v, of.Namespace)
 			if err != nil {
-				a.reject(err)
+				bad = err
 				continue
 			}
 			sockets = append(sockets, s)
 		}
+		return bad
 	}
 	err = a.ask(ctx, of.Namespace, q, func(id string, _ time.Duration) error {
 		a.publishJSON(a.names.request(of.Namespace), &request{UID: a.names.uid, RequestID: id, Type: new(kindFetch), Opts: optionsOf(of)})
@@ -163,7 +167,7 @@ func (a *Adapter) Gather(ctx context.Context, e *cluster.Emit, each func(cluster
 		return nil
 	}
 	q := &question{}
-	q.take = func(r *response) {
+	q.take = func(r *response) error {
 		switch {
 		case r.is(kindClientCount) && r.ClientCount != nil && *r.ClientCount >= 0 && *r.ClientCount <= maxClients:
 			q.answered++
@@ -172,8 +176,9 @@ func (a *Adapter) Gather(ctx context.Context, e *cluster.Emit, each func(cluster
 			q.replies++
 			each(reply(r.Packet, r.attachments))
 		default:
-			a.reject(errors.New("nodewire: an answer to an event with acks that is none"))
+			return errors.New("nodewire: an answer to an event with acks that is none")
 		}
+		return nil
 	}
 	err := a.ask(ctx, e.Namespace, q, func(id string, timeout time.Duration) error {
 		frame, err := appendQuestion(appendChannel(nil, a.names.request(e.Namespace)), a.names.uid, id, e, timeout)
@@ -211,9 +216,10 @@ func (a *Adapter) ServerEmit(ctx context.Context, e *cluster.Emit, each func(clu
 		return nil
 	}
 	q := &question{}
-	q.take = func(r *response) {
+	q.take = func(r *response) error {
 		q.answered++
 		each(reply(r.Data, nil))
+		return nil
 	}
 	return a.ask(ctx, e.Namespace, q, func(id string, _ time.Duration) error {
 		r.RequestID = id

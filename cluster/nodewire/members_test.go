@@ -168,3 +168,34 @@ func TestRedisCluster(t *testing.T) {
 	}
 	until(t, "they know each other", func() bool { return len(all4[0].Nodes()) == members-1 })
 }
+
+// A question about a namespace that the server does not have, as in an OnDisconnect of the last client, leaves
+// no subscription behind; one that it has stays.
+func TestQuestionsLeaveNoSubscription(t *testing.T) {
+	t.Parallel() // it waits
+	addr := brokertest.Redis(t).Addr
+	a, _ := member(t, addr, nodewire.Options{})
+	a.OpenNamespace("/mine")
+	for _, namespace := range []string{"/mine", "/org/1", "/org/2"} {
+		if _, err := a.Fetch(t.Context(), all(namespace)); err != nil {
+			t.Error(err)
+		}
+	}
+	rdb := client(t, addr)
+	until(t, "nothing of /org is subscribed", func() bool {
+		channels, err := rdb.PubSubChannels(t.Context(), "socket.io-*#/org/*").Result()
+		check(t, err)
+		return len(channels) == 0
+	})
+	if n, err := rdb.PubSubNumSub(t.Context(), "socket.io-request#/mine#").Result(); err != nil || n["socket.io-request#/mine#"] != 1 {
+		t.Error(n, err)
+	}
+	b, atB := member(t, addr, nodewire.Options{})
+	b.OpenNamespace("/org/1")
+	atB.sockets = []cluster.Socket{{ID: "S"}}
+	until(t, "it can be asked again", func() bool {
+		sockets, err := a.Fetch(t.Context(), all("/org/1"))
+		check(t, err)
+		return len(sockets) == 1
+	})
+}

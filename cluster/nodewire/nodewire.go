@@ -74,6 +74,8 @@ type Adapter struct {
 	mu        sync.Mutex
 	questions map[string]*question // by request id; guarded by mu
 	members   []string             // ids of the others; guarded by mu
+	opened    map[string]bool      // namespaces of the server; guarded by mu
+	asked     map[string]*interest // namespaces of questions; guarded by mu
 	started   bool                 // guarded by mu
 	closed    bool                 // guarded by mu
 	warned    map[string]bool      // kinds of bad messages that have been logged; guarded by mu
@@ -106,6 +108,7 @@ func New(rdb redis.UniversalClient, opts Options) *Adapter {
 		}),
 		slots:     make(chan struct{}, maxAnswering),
 		questions: make(map[string]*question), warned: make(map[string]bool),
+		opened: make(map[string]bool), asked: make(map[string]*interest),
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
@@ -145,21 +148,6 @@ func (a *Adapter) Start(ctx context.Context, local cluster.Local) error {
 	a.look(ctx)
 	a.work.Go(a.lookOut)
 	return nil
-}
-
-// OpenNamespace implements cluster.Link. It makes the server count as one that has the namespace.
-func (a *Adapter) OpenNamespace(namespace string) {
-	if strings.Contains(namespace, "#") {
-		a.hashes.Store(true)
-	}
-	a.redis.want(true, a.names.of(namespace)...)
-}
-
-// CloseNamespace implements cluster.Link.
-func (a *Adapter) CloseNamespace(namespace string) {
-	if namespace != "/" {
-		a.redis.want(false, a.names.of(namespace)...)
-	}
 }
 
 // Close ends what is being asked and answered, and publishes what waits. Node members say no goodbye: they count.
@@ -236,6 +224,7 @@ func (a *Adapter) lookOut() {
 			return
 		case <-ticker.C:
 		}
+		a.forget()
 		ctx, cancel := context.WithTimeout(a.ctx, lookOutEvery)
 		a.look(ctx)
 		cancel()

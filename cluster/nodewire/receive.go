@@ -106,11 +106,11 @@ func (a *Adapter) takeResponse(msg []byte) error {
 	a.mu.Lock()
 	q := a.questions[r.RequestID]
 	a.mu.Unlock()
-	if q != nil { // most are for others, or come back from ourselves
-		a.received.Add(1)
-		q.answer(r)
+	if q == nil { // most are for others, or come back from ourselves
+		return nil
 	}
-	return nil
+	a.received.Add(1)
+	return q.answer(r)
 }
 
 // takeRequest does what another member says, unless that is ourselves: the server does what it says to others
@@ -131,7 +131,9 @@ func (a *Adapter) takeRequest(namespace string, msg []byte) error {
 		}
 		return a.takeOrder(namespace, r)
 	case kindSockets, kindAllRooms, kindFetch:
-		a.answering(func() { a.answerQuery(namespace, r) })
+		if a.slot() {
+			a.beside(func() { a.answerQuery(namespace, r) })
+		}
 		return nil
 	case kindServerEmit:
 		e, err := a.codec.event(r.Data)
@@ -139,7 +141,9 @@ func (a *Adapter) takeRequest(namespace string, msg []byte) error {
 			return err
 		}
 		e.Namespace, e.All = namespace, true
-		a.answering(func() { a.answerServerEvent(r, e) })
+		if a.slot() {
+			a.beside(func() { a.answerServerEvent(r, e) })
+		}
 		return nil
 	case kindBroadcast:
 		if r.Packet == nil || r.Opts == nil {
@@ -150,7 +154,9 @@ func (a *Adapter) takeRequest(namespace string, msg []byte) error {
 			return err
 		}
 		e.Namespace = namespace
-		a.answering(func() { a.answerBroadcast(r, e) })
+		if a.slot() {
+			a.beside(a.answerBroadcast(r, e))
+		}
 		return nil
 	}
 	return fmt.Errorf("nodewire: request type %d is unknown", *r.Type)

@@ -76,12 +76,13 @@ func (r *recorder) ServerEvent(_ context.Context, from string, e *cluster.Emit) 
 	return cluster.Reply{Data: e.Data, Attachments: e.Attachments}, e.Event != "unknown"
 }
 
-func (r *recorder) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) error {
+func (r *recorder) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Reply)) (wait func()) {
 	r.record("gather "+e.Event, e.Audience, string(e.Data))
-	for _, a := range r.answers {
-		each(a)
+	return func() {
+		for _, a := range r.answers {
+			each(a)
+		}
 	}
-	return nil
 }
 
 func (r *recorder) next(t *testing.T) string {

@@ -107,6 +107,7 @@ func (c *connection) difference(asked map[string]bool) (more, less []string) {
 		if !c.wanted[ch] {
 			less = append(less, ch)
 			delete(asked, ch)
+			delete(c.live, ch) // now: it may be wanted again before Redis has answered
 		}
 	}
 	return more, less

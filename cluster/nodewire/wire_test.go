@@ -260,3 +260,22 @@ func TestOnlyEmits(t *testing.T) {
 	w.publishHex("socket.io#/#", "93a17882a47479706502a46461746191a36e6f7781a5726f6f6d7390")
 	r.want(t, "emit now / * []")
 }
+
+// What a Node server sends after an event with acks does not overtake it.
+func TestEventsWithAcksKeepTheirOrder(t *testing.T) {
+	addr := brokertest.Redis(t).Addr
+	_, r := member(t, addr, nodewire.Options{})
+	r.sockets = []cluster.Socket{{ID: "S1"}}
+	question, _ := hex.DecodeString("85a3756964a6447071577152a9726571756573744964a65a376e546a4ba47479706507a67061636b657483a47479706502a46461746192a561636b6d6501a36e7370a12fa46f70747383a5726f6f6d7390a665786365707490a5666c61677381a774696d656f7574cd0190")
+	event, _ := hex.DecodeString("93a17882a47479706502a46461746191a36e6f7781a5726f6f6d7390")
+	rdb := client(t, addr)
+	for range 100 {
+		_, err := rdb.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+			p.Publish(t.Context(), "socket.io-request#/#", question)
+			p.Publish(t.Context(), "socket.io#/#", event)
+			return nil
+		})
+		check(t, err)
+		r.want(t, "gather ackme / * [1]", "emit now / * []")
+	}
+}

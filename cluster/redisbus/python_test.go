@@ -37,8 +37,8 @@ func (s *quietServer) Revoked([]byte)                          {}
 func (s *quietServer) Fetch(cluster.Audience) []cluster.Socket { return nil }
 func (s *quietServer) Count(cluster.Audience) int              { return 0 }
 func (s *quietServer) Has(string, string) bool                 { return false }
-func (s *quietServer) Gather(context.Context, *cluster.Emit, func(cluster.Reply)) error {
-	return nil
+func (s *quietServer) Gather(context.Context, *cluster.Emit, func(cluster.Reply)) (wait func()) {
+	return func() {}
 }
 func (s *quietServer) ServerEvent(context.Context, string, *cluster.Emit) (r cluster.Reply, answered bool) {
 	return r, false

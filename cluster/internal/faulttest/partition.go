@@ -118,9 +118,8 @@ func (s server) Join(cluster.Audience, []string)         {}
 func (s server) Leave(cluster.Audience, []string)        {}
 func (s server) Disconnect(cluster.Audience, bool)       {}
 func (s server) Revoked([]byte)                          {}
-func (s server) Gather(_ context.Context, _ *cluster.Emit, each func(cluster.Reply)) error {
-	each(cluster.Reply{SID: s.sid, Data: []byte("[]")})
-	return nil
+func (s server) Gather(_ context.Context, _ *cluster.Emit, each func(cluster.Reply)) (wait func()) {
+	return func() { each(cluster.Reply{SID: s.sid, Data: []byte("[]")}) }
 }
 func (s server) ServerEvent(context.Context, string, *cluster.Emit) (cluster.Reply, bool) {
 	return cluster.Reply{Data: []byte("[]")}, true
