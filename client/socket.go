@@ -137,7 +137,7 @@ func (s *Socket) Connect(ctx context.Context) error {
 	answer := make(chan error, 1)
 	c.mu.Lock()
 	switch {
-	case c.run == nil:
+	case c.run == nil || c.run.over || c.run.ctx.Err() != nil:
 		c.mu.Unlock()
 		return ErrNotConnected
 	case s.state == connected:
@@ -169,15 +169,21 @@ func (s *Socket) Disconnect() {
 	c := s.client
 	c.mu.Lock()
 	s.wanted = false
-	if c.run != nil {
-		c.run.final = nil
+	r, l := c.run, s.link
+	last := false
+	if r != nil {
+		r.final = nil
+		last = r.link == nil && !c.wantedLocked()
 	}
-	l := s.link
 	s.abandonLocked(ErrDisconnected)
+	s.settledLocked(ErrDisconnected)
 	c.mu.Unlock()
 	s.depart()
-	if l != nil {
+	switch {
+	case l != nil:
 		l.abandonIfUnused()
+	case last: // there is nothing to connect for
+		r.stop(errClosed)
 	}
 }
 
@@ -236,11 +242,13 @@ func (s *Socket) join(l *link, auth any) error {
 	}
 	s.state, s.link = connecting, l
 	l.pending++
+	l.asked++
 	if err := l.conn.Send(m); errors.Is(err, engineio.ErrClosed) {
 		return nil // l.Closed is about to say so
 	} else if err != nil {
 		s.state, s.link = idle, nil
 		l.pending--
+		l.asked--
 		return err
 	}
 	return nil
@@ -250,6 +258,9 @@ func (s *Socket) join(l *link, auth any) error {
 func (s *Socket) leaveLocked(reason Reason) {
 	was := s.state
 	if was == connecting {
+		if !s.link.over {
+			s.link.asked--
+		}
 		s.link.settleLocked()
 		if reason != TransportClose && reason != TransportError && reason != PingTimeout && reason != ParseError {
 			s.settledLocked(ErrDisconnected)
