@@ -398,6 +398,27 @@ func TestDialSimpleOfAServerThatLeaves(t *testing.T) {
 	}
 }
 
+// Who leaves the last namespace and wants it back at once gets it, or hears that the client has ended.
+func TestSocketConnectRightAfterDisconnect(t *testing.T) {
+	everyTransport(t, func(t *testing.T, opts client.Options) {
+		opts.ReconnectDelay = time.Millisecond
+		s := serveScript(t, &script{take: accept})
+		c := newClient(t, s.url, opts)
+		connect(t, c)
+		for i := range 30 {
+			c.Of("/").Disconnect()
+			err := c.Of("/").Connect(within(t))
+			if err == client.ErrNotConnected {
+				_ = c.Wait()
+				err = c.Connect(within(t))
+			}
+			if err != nil {
+				t.Fatalf("run %d: %v", i, err)
+			}
+		}
+	})
+}
+
 // The server is told when a namespace was left before it had answered.
 func TestSocketDisconnectBeforeTheAnswer(t *testing.T) {
 	everyTransport(t, func(t *testing.T, opts client.Options) {

@@ -154,6 +154,7 @@ func (r *run) wanted(err *error) bool {
 	if r.client.wantedLocked() {
 		return true
 	}
+	r.over = true
 	if r.final != nil {
 		*err = r.final
 	} else {

@@ -125,7 +125,8 @@ func (s *Socket) Timeout(d time.Duration) Emitter { return s.target().Timeout(d)
 
 // Connect joins the namespace of a client that is connected already: one that Of has named since, or that the
 // server has refused or ended. It waits for the answer, at most Options.Timeout; an error is a
-// *ConnectError, ErrNotConnected, ErrDisconnected when the connection breaks, or ctx's.
+// *ConnectError, ErrNotConnected, ErrDisconnected when the namespace is left or the client ends meanwhile, or
+// ctx's. When the connection breaks it goes on waiting, for the next.
 func (s *Socket) Connect(ctx context.Context) error {
 	c := s.client
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opts.Timeout, fmt.Errorf("client: the server did not answer CONNECT for %q within %s", s.name, c.opts.Timeout))
@@ -262,7 +263,7 @@ func (s *Socket) leaveLocked(reason Reason) {
 			s.link.asked--
 		}
 		s.link.settleLocked()
-		if reason != TransportClose && reason != TransportError && reason != PingTimeout && reason != ParseError {
+		if !s.wanted { // otherwise it is joined on the next connection
 			s.settledLocked(ErrDisconnected)
 		}
 	}
