@@ -315,8 +315,13 @@ type failedEvent struct {
 
 // flushLocked sends what waited for the connection.
 func (s *Socket) flushLocked() (failed []failedEvent) {
-	for _, b := range s.buffer {
+	for i, b := range s.buffer {
 		err := s.link.conn.Send(b.message)
+		if err == engineio.ErrClosed && s.wanted { // it has just ended, and l.Closed is about to say so: the rest waits for the next
+			s.buffer = slices.Clone(s.buffer[i:])
+			return failed
+		}
+		s.bufferBytes -= b.message.Size()
 		q := s.pending[b.id]
 		switch {
 		case err == nil && q != nil:
