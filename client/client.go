@@ -128,8 +128,8 @@ func (c *Client) Send(args ...any) error { return c.target().Send(args...) }
 // have answered.
 //
 // An error means that nothing is connected: a *ConnectError if the server has refused a namespace, an
-// *engineio.DialError that says what to do if there was no connection, or ctx's. Connect may be called again
-// then, and after Close.
+// *engineio.DialError that says what to do if there was no connection, ErrNotConnected if the client was closed
+// meanwhile, or ctx's. Connect may be called again then, and after Close.
 func (c *Client) Connect(ctx context.Context) error {
 	c.mu.Lock()
 	if c.run != nil {
@@ -168,6 +168,9 @@ func (c *Client) Connect(ctx context.Context) error {
 	default:
 	}
 	<-r.done
+	if r.err == nil {
+		return ErrNotConnected // somebody has closed it, or left every namespace
+	}
 	return r.err
 }
 
@@ -180,6 +183,7 @@ func (c *Client) Disconnect() {
 	var joined []*Socket
 	for _, s := range c.sockets {
 		s.wanted = false
+		s.dropQueueLocked()
 		if s.state == connected {
 			joined = append(joined, s)
 		}

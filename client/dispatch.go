@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/siokit/siokit/wire/arguments"
 	"github.com/siokit/siokit/wire/sio"
@@ -17,7 +18,8 @@ type task struct {
 	link    *link // that it came by: an ack goes back by the same one
 	reason  Reason
 	err     error
-	offsets bool                      // the last argument may be an offset
+	offsets bool                      // the last argument may be an offset:
+	offset  string                    // this
 	then    func(ctx context.Context) // of taskAnswer
 }
 
@@ -33,17 +35,18 @@ const (
 
 const noAck = -1
 
-// callSlack is how many times longer the queue may grow while a Call waits: its ack comes behind those
-// events, and the reader must not stop before it.
+// callSlack is how many times longer the queues may grow while a Call waits: its ack comes behind those
+// events, and the reader must not stop before it. It reads for all namespaces.
 const callSlack = 16
 
 // fullLocked reports whether the reader has to wait.
 func (s *Socket) fullLocked() bool {
 	most := s.client.opts.QueueEvents
-	if len(s.pending) > 0 {
-		most *= callSlack
+	if len(s.queue) < most {
+		return false
 	}
-	return len(s.queue) >= most
+	asking := slices.ContainsFunc(s.client.sockets, func(s *Socket) bool { return len(s.pending) > 0 })
+	return !asking || len(s.queue) >= most*callSlack
 }
 
 // enqueue hands an event of the server to the dispatcher; it waits for room.
@@ -55,8 +58,16 @@ func (s *Socket) enqueue(t task) {
 		c.changed.Wait()
 	}
 	if s.link == t.link {
-		s.enqueueLocked(t)
+		s.takenLocked(t)
 	}
+}
+
+// takenLocked queues an event, which need not be recovered then.
+func (s *Socket) takenLocked(t task) {
+	if t.offsets {
+		s.offset = t.offset
+	}
+	s.enqueueLocked(t)
 }
 
 func (s *Socket) enqueueLocked(t task) {
@@ -139,11 +150,12 @@ func (s *Socket) handle(ctx context.Context, hs *handlers, t task) {
 	}
 	told := (*Error)(nil)
 	if err != nil {
-		if !errors.As(err, &told) {
+		_, panicked := err.(*PanicError) // also with an *Error
+		if panicked || !errors.As(err, &told) {
 			s.client.report(ctx, s.name, t.event, err)
 			told = &Error{Message: "internal error"}
 		}
-		if _, panicked := err.(*PanicError); panicked {
+		if panicked {
 			return // as on the server: its ack stays unanswered
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/siokit/siokit/engineio"
@@ -23,7 +22,7 @@ type link struct {
 
 	// Guarded by client.mu.
 	pending int // namespaces that have not answered, and the loop that asks for them
-	asked   int // for how many the loop asked
+	asked   int // how many were asked for and not left before they had answered
 	refused []error
 	joined  int
 	over    bool
@@ -94,15 +93,16 @@ func (l *link) settleLocked() {
 	}
 }
 
-// outcome returns whether some, or all, namespaces were joined, and why others were refused.
-func (l *link) outcome() (joined, all bool, refused error) {
+// outcome returns whether namespaces were joined, whether the connection ended before all had answered, and why
+// some were refused.
+func (l *link) outcome() (joined, cut bool, refused error) {
 	l.run.client.mu.Lock()
 	defer l.run.client.mu.Unlock()
-	joined, all = l.joined > 0, l.joined >= l.asked
+	joined, cut = l.joined > 0, l.over && l.joined < l.asked
 	if len(l.refused) == 1 {
-		return joined, all, l.refused[0]
+		return joined, cut, l.refused[0]
 	}
-	return joined, all, errors.Join(l.refused...)
+	return joined, cut, errors.Join(l.refused...)
 }
 
 // Closed ends the namespaces of the connection.
@@ -127,15 +127,16 @@ func (l *link) Closed(reason engineio.Reason, err error) {
 	close(l.ended)
 }
 
-// abandonIfUnused closes the connection when no namespace wants it any more.
-func (l *link) abandonIfUnused() {
+// abandonIfUnused closes the connection, and reports that, when no namespace wants it any more.
+func (l *link) abandonIfUnused() bool {
 	c := l.run.client
 	c.mu.Lock()
-	used := slices.ContainsFunc(c.sockets, func(s *Socket) bool { return s.wanted })
+	used := c.wantedLocked()
 	c.mu.Unlock()
 	if !used {
 		l.conn.Close()
 	}
+	return !used
 }
 
 // greeting is the payload of a server's CONNECT.
@@ -152,7 +153,13 @@ func (s *Socket) takeConnect(l *link, data []byte) error {
 	c := s.client
 	c.mu.Lock()
 	if s.link != l || s.state != connecting {
+		gone := s.state == idle && !s.wanted
 		c.mu.Unlock()
+		if gone { // it was left before the server had answered, which does not know
+			if m, err := c.encodeDisconnect(s.name); err == nil {
+				_ = l.conn.Send(m) // or it ends
+			}
+		}
 		return nil
 	}
 	s.recovered = got.PID != "" && got.PID == s.pid
@@ -162,7 +169,7 @@ func (s *Socket) takeConnect(l *link, data []byte) error {
 	s.id, s.pid, s.state = got.SID, got.PID, connected
 	s.enqueueLocked(task{kind: taskConnect, link: l})
 	for _, t := range s.early {
-		s.enqueueLocked(t)
+		s.takenLocked(t)
 	}
 	s.early = nil
 	failed := s.flushLocked()
@@ -264,7 +271,7 @@ func (s *Socket) takeEvent(l *link, p sio.Packet) error {
 	arrival, ctx := s.handlers.arrival, s.ctx
 	if n := len(raw); n > 0 && !p.HasID && s.pid != "" && isString(raw[n-1]) {
 		t.offsets = true
-		_ = json.Unmarshal(raw[n-1], &s.offset)
+		_ = json.Unmarshal(raw[n-1], &t.offset)
 	}
 	early := s.state == connecting // Node's server sends what was missed before its CONNECT
 	if early && len(s.early) == maxEarly {

@@ -159,6 +159,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.QueueEvents == 0 {
 		o.QueueEvents = 1024
 	}
+	if o.MaxMessage == 0 {
+		o.MaxMessage = 16 << 20
+	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -22,6 +23,7 @@ type run struct {
 	err    error         // why; set before done is closed
 
 	link  *link // the present connection; guarded by client.mu
+	over  bool  // only what runs already is waited for; guarded by client.mu
 	began bool  // ready is closed; owned by loop
 	final error // of the last namespace to end; guarded by client.mu
 
@@ -78,6 +80,7 @@ func (r *run) once(back *backoff) error {
 		return err
 	}
 	defer func() {
+		l.conn.Close() // it has ended, unless a hook has ended this goroutine
 		l.conn.Wait()
 		r.upgraded, r.doubted = l.conn.Transport() == engineio.WebSocket, false
 	}()
@@ -92,9 +95,11 @@ func (r *run) once(back *backoff) error {
 		case <-settled:
 			settled = nil
 			timer.Stop()
-			joined, all, refused := l.outcome()
+			joined, cut, refused := l.outcome()
 			switch {
-			case refused == nil && !all: // the connection has ended meanwhile
+			case refused == nil && cut:
+				continue
+			case refused == nil && !joined && l.abandonIfUnused(): // all have been left
 				continue
 			case refused != nil && !r.began:
 				l.conn.Close()
@@ -122,6 +127,9 @@ func (r *run) once(back *backoff) error {
 				return err
 			}
 		case <-l.ended:
+			if settled != nil { // closed too by now: first what was answered
+				continue
+			}
 			if !answered && l.reason == TransportClose {
 				return &DisconnectError{l.reason, unanswered(l.err)}
 			}
@@ -134,13 +142,19 @@ func (r *run) once(back *backoff) error {
 	}
 }
 
+// wantedLocked reports whether a namespace is to be joined.
+func (c *Client) wantedLocked() bool {
+	return slices.ContainsFunc(c.sockets, func(s *Socket) bool { return s.wanted })
+}
+
 // wanted reports whether there is a namespace to come back for. If not, err becomes what ended the last one.
 func (r *run) wanted(err *error) bool {
 	r.client.mu.Lock()
 	defer r.client.mu.Unlock()
-	if slices.ContainsFunc(r.client.sockets, func(s *Socket) bool { return s.wanted }) {
+	if r.client.wantedLocked() {
 		return true
 	}
+	r.over = true
 	if r.final != nil {
 		*err = r.final
 	} else {
@@ -186,7 +200,7 @@ func (r *run) open() (*link, error) {
 		}
 	}
 	l := &link{run: r, settled: make(chan struct{}), ended: make(chan struct{})}
-	l.decoder = sio.NewParserDecoder(c.opts.Parser, sio.FromServer, &sio.Limits{Attachments: c.opts.Attachments, AttachmentBytes: c.opts.MaxMessage * 10})
+	l.decoder = sio.NewParserDecoder(c.opts.Parser, sio.FromServer, &sio.Limits{Attachments: c.opts.Attachments, AttachmentBytes: min(c.opts.MaxMessage, math.MaxInt64/10) * 10})
 	opts.Open = func(conn *engineio.ClientConn) engineio.Receiver {
 		l.conn = conn
 		return l
@@ -199,10 +213,23 @@ func (r *run) open() (*link, error) {
 	if !l.over {
 		r.link = l
 	}
-	l.asked = len(sockets)
+	for _, s := range c.sockets { // those that were named meanwhile; from now on Socket.Connect asks itself
+		if s.wanted && !slices.Contains(sockets, s) {
+			sockets = append(sockets, s)
+		}
+	}
 	l.pending++ // until all have been asked for
 	c.mu.Unlock()
 	for i, s := range sockets {
+		if i == len(auth) {
+			own, err := s.credentials(ctx)
+			if err != nil {
+				l.conn.Fail(engineio.ForcedClose, err)
+				l.conn.Wait()
+				return nil, err
+			}
+			auth = append(auth, own)
+		}
 		if err := s.join(l, auth[i]); err != nil {
 			l.conn.Fail(engineio.ForcedClose, err)
 			l.conn.Wait()
@@ -267,7 +294,7 @@ func (r *run) finish() {
 	for _, s := range c.sockets {
 		s.endLocked()
 	}
-	r.link = nil
+	r.link, r.over = nil, true
 	c.changed.Broadcast()
 	c.mu.Unlock()
 	c.tasks.Wait() // handlers may still take what the server said before it ended; Close cancels their ctx

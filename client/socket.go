@@ -125,7 +125,8 @@ func (s *Socket) Timeout(d time.Duration) Emitter { return s.target().Timeout(d)
 
 // Connect joins the namespace of a client that is connected already: one that Of has named since, or that the
 // server has refused or ended. It waits for the answer, at most Options.Timeout; an error is a
-// *ConnectError, ErrNotConnected, ErrDisconnected when the connection breaks, or ctx's.
+// *ConnectError, ErrNotConnected, ErrDisconnected when the namespace is left or the client ends meanwhile, or
+// ctx's. When the connection breaks it goes on waiting, for the next.
 func (s *Socket) Connect(ctx context.Context) error {
 	c := s.client
 	ctx, cancel := context.WithTimeoutCause(ctx, c.opts.Timeout, fmt.Errorf("client: the server did not answer CONNECT for %q within %s", s.name, c.opts.Timeout))
@@ -137,7 +138,7 @@ func (s *Socket) Connect(ctx context.Context) error {
 	answer := make(chan error, 1)
 	c.mu.Lock()
 	switch {
-	case c.run == nil:
+	case c.run == nil || c.run.over || c.run.ctx.Err() != nil:
 		c.mu.Unlock()
 		return ErrNotConnected
 	case s.state == connected:
@@ -169,15 +170,21 @@ func (s *Socket) Disconnect() {
 	c := s.client
 	c.mu.Lock()
 	s.wanted = false
-	if c.run != nil {
-		c.run.final = nil
+	r, l := c.run, s.link
+	last := false
+	if r != nil {
+		r.final = nil
+		last = r.link == nil && !c.wantedLocked()
 	}
-	l := s.link
 	s.abandonLocked(ErrDisconnected)
+	s.settledLocked(ErrDisconnected)
 	c.mu.Unlock()
 	s.depart()
-	if l != nil {
+	switch {
+	case l != nil:
 		l.abandonIfUnused()
+	case last: // there is nothing to connect for
+		r.stop(errClosed)
 	}
 }
 
@@ -236,11 +243,13 @@ func (s *Socket) join(l *link, auth any) error {
 	}
 	s.state, s.link = connecting, l
 	l.pending++
+	l.asked++
 	if err := l.conn.Send(m); errors.Is(err, engineio.ErrClosed) {
 		return nil // l.Closed is about to say so
 	} else if err != nil {
 		s.state, s.link = idle, nil
 		l.pending--
+		l.asked--
 		return err
 	}
 	return nil
@@ -250,8 +259,11 @@ func (s *Socket) join(l *link, auth any) error {
 func (s *Socket) leaveLocked(reason Reason) {
 	was := s.state
 	if was == connecting {
+		if !s.link.over {
+			s.link.asked--
+		}
 		s.link.settleLocked()
-		if reason != TransportClose && reason != TransportError && reason != PingTimeout && reason != ParseError {
+		if !s.wanted { // otherwise it is joined on the next connection
 			s.settledLocked(ErrDisconnected)
 		}
 	}
@@ -303,8 +315,13 @@ type failedEvent struct {
 
 // flushLocked sends what waited for the connection.
 func (s *Socket) flushLocked() (failed []failedEvent) {
-	for _, b := range s.buffer {
+	for i, b := range s.buffer {
 		err := s.link.conn.Send(b.message)
+		if err == engineio.ErrClosed && s.wanted { // it has just ended, and l.Closed is about to say so: the rest waits for the next
+			s.buffer = slices.Clone(s.buffer[i:])
+			return failed
+		}
+		s.bufferBytes -= b.message.Size()
 		q := s.pending[b.id]
 		switch {
 		case err == nil && q != nil:

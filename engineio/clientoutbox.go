@@ -167,12 +167,19 @@ func (c *ClientConn) nextBatch() (batch []*Message, pong []byte, ws *clientSocke
 	}
 }
 
-// farewell tells the server that the session ends.
+// farewell tells the server that the session ends. On a WebSocket it waits for the answer, until CloseTimeout: to
+// close a TCP connection on which something still comes in is to reset it, and the server would lose what is on
+// its way.
 func (c *ClientConn) farewell(ws *clientSocket) {
-	if ws != nil {
-		ws.leave()
-	} else {
+	if ws == nil {
 		_ = c.post([]*Message{control(eio.Close, "")})
+		c.end(ForcedClose, nil)
+		return
 	}
-	c.end(ForcedClose, nil)
+	ws.leave()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.state != stateClosed {
+		c.changed.Wait()
+	}
 }

@@ -55,7 +55,7 @@ func (c *ClientConn) request(ctx context.Context, method string, payload []byte)
 	if resp.StatusCode != http.StatusOK {
 		return nil, c.refusedBy(Polling, resp, c.handshake.SID != "")
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.opts.MaxMessage+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, oneMore(c.opts.MaxMessage)))
 	if err != nil {
 		return nil, c.unreachable(Polling, err)
 	}

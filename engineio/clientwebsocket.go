@@ -39,13 +39,15 @@ func (c *ClientConn) dialWebSocket(ctx context.Context) (*clientSocket, error) {
 		d.TLSClientConfig = &tls.Config{}
 	}
 	d.TLSClientConfig.NextProtos = []string{"http/1.1"} // HTTP/2 has no Upgrade
+	defer cutDials(ctx, &d)()
 	deflate := c.opts.PerMessageDeflate
 	d.EnableCompression = deflate != nil
-	ws, resp, err := d.DialContext(ctx, c.requestURL(WebSocket), c.opts.Header)
+	header := c.webSocketHeader()
+	ws, resp, err := d.DialContext(ctx, c.requestURL(WebSocket), header)
 	if err != nil && deflate != nil && resp != nil && resp.StatusCode == http.StatusSwitchingProtocols && !errors.Is(err, websocket.ErrBadHandshake) {
 		// The server wants to keep what it has compressed, which gorilla does not do.
 		d.EnableCompression, deflate = false, nil
-		ws, resp, err = d.DialContext(ctx, c.requestURL(WebSocket), c.opts.Header)
+		ws, resp, err = d.DialContext(ctx, c.requestURL(WebSocket), header)
 	}
 	if err != nil {
 		if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
@@ -63,6 +65,46 @@ func (c *ClientConn) dialWebSocket(ctx context.Context) (*clientSocket, error) {
 	return s, nil
 }
 
+// webSocketHeader is the caller's header, with the jar's cookies beside its own: gorilla sends only one of them.
+func (c *ClientConn) webSocketHeader() http.Header {
+	if c.http.Jar == nil || c.opts.Header.Get("Cookie") == "" {
+		return c.opts.Header
+	}
+	r := http.Request{Header: c.opts.Header.Clone()}
+	for _, cookie := range c.http.Jar.Cookies(c.endpoint) {
+		r.AddCookie(cookie)
+	}
+	return r.Header
+}
+
+// cutDials makes the connections that d dials end with ctx until the returned function is called: gorilla heeds
+// its deadline only.
+func cutDials(ctx context.Context, d *websocket.Dialer) (stop func()) {
+	type dial = func(ctx context.Context, network, address string) (net.Conn, error)
+	var stops []func() bool
+	cut := func(inner dial) dial {
+		return func(dialing context.Context, network, address string) (net.Conn, error) {
+			nc, err := inner(dialing, network, address)
+			if err == nil {
+				stops = append(stops, context.AfterFunc(ctx, func() { _ = nc.Close() }))
+			}
+			return nc, err
+		}
+	}
+	if d.NetDialContext == nil {
+		d.NetDialContext = (&net.Dialer{}).DialContext
+	}
+	d.NetDialContext = cut(d.NetDialContext)
+	if d.NetDialTLSContext != nil {
+		d.NetDialTLSContext = cut(d.NetDialTLSContext)
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
 // answerPing queues the answer to a WebSocket ping. Only the last one needs an answer.
 func (c *ClientConn) answerPing(data string) {
 	c.mu.Lock()
@@ -78,7 +120,7 @@ func (s *clientSocket) read() (kind int, data []byte, err error) {
 		return 0, nil, err
 	}
 	most := s.conn.opts.MaxMessage
-	s.message = io.LimitedReader{R: r, N: max(most, most+1)}
+	s.message = io.LimitedReader{R: r, N: oneMore(most)}
 	data, err = io.ReadAll(&s.message)
 	s.message.R = nil
 	if err == nil && int64(len(data)) > most {
@@ -86,6 +128,9 @@ func (s *clientSocket) read() (kind int, data []byte, err error) {
 	}
 	return kind, data, err
 }
+
+// oneMore is what is read to find out that there is more than limit.
+func oneMore(limit int64) int64 { return max(limit, limit+1) }
 
 var errInflatedHere = errors.New("engineio: the server sent a message that inflates to more than MaxMessage: raise it if that is right")
 
@@ -284,7 +329,7 @@ func (s *clientSocket) writeFrames(batch []*Message, pong []byte) error {
 	return err
 }
 
-// leave says goodbye on the WebSocket.
+// leave says goodbye on the WebSocket. The server's answer ends the connection.
 func (s *clientSocket) leave() {
 	_ = s.nc.SetWriteDeadline(time.Now().Add(s.conn.opts.CloseTimeout))
 	out := appendMasked(nil, opText, []byte{'0' + byte(eio.Close)})

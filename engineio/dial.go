@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -138,8 +139,9 @@ func (c *ClientConn) open(ctx context.Context, transport string) (err error) {
 	c.mu.Lock()
 	c.ws = sock
 	c.mu.Unlock()
-	c.heartbeat = time.AfterFunc(c.patience(), c.beatMissed)
 	c.receiver = c.opts.Open(c)
+	c.heartbeat = time.AfterFunc(math.MaxInt64, c.beatMissed) // which needs the receiver, and the timer
+	c.heartbeat.Reset(c.patience())
 	c.running.Go(c.writeLoop)
 	if sock != nil {
 		close(c.live)

@@ -150,8 +150,8 @@ func (c *Client) join(namespace string) (*Socket, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.patience())
 	defer cancel()
 	err := inner.Connect(ctx)
-	if err == client.ErrNotConnected { // the client has ended: its connection too
-		err = c.Client.Connect(ctx)
+	if err == client.ErrNotConnected || err == client.ErrDisconnected && !s.returns { // the client ends with its connection
+		err = c.again(ctx)
 	}
 	if err == nil {
 		s.joined(joins + 1)
@@ -160,6 +160,21 @@ func (c *Client) join(namespace string) (*Socket, error) {
 		}
 	}
 	return s, err
+}
+
+// again connects a client that has ended, or is about to.
+func (c *Client) again(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		_ = c.Client.Wait() // why it ended is the inbox's to tell
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return c.Client.Connect(ctx)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Connected reports whether the client is in the namespace that it was dialled with, right now. In a bubble it

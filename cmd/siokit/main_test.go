@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -156,6 +157,69 @@ func TestCountOfEarlyEvents(t *testing.T) {
 		if code, out, errs := siokit(t, "", "-count", "1", "-ack", ts.URL, "ask", "me"); code != exitOK || !strings.Contains(out, `<= ask "me"`) {
 			t.Fatalf("code %d, stdout %q, stderr %q", code, out, errs)
 		}
+	}
+}
+
+// remembering is a listener whose connections a test can cut.
+type remembering struct {
+	net.Listener
+	conns chan net.Conn
+}
+
+func (l remembering) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		l.conns <- c
+	}
+	return c, err
+}
+
+// What was typed while there was no connection is sent before the command ends, or it fails.
+func TestInputThatEndsWithoutAConnection(t *testing.T) {
+	said := make(chan string, 100)
+	srv, err := core.New(core.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	core.On(srv, "say", func(c *core.Context, in string) error { said <- in; return nil })
+	ts := httptest.NewUnstartedServer(srv)
+	conns := make(chan net.Conn, 100)
+	ts.Listener = remembering{ts.Listener, conns}
+	ts.Start()
+	t.Cleanup(ts.Close)
+	t.Cleanup(func() { _ = srv.Shutdown(context.Background()) })
+	input, typing := io.Pipe()
+	reader, output := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- run(t.Context(), []string{"-json", "-transport", "websocket", ts.URL}, input, output, io.Discard)
+		_ = output.Close()
+	}()
+	lines := bufio.NewScanner(reader)
+	next := func(kind string) {
+		if !lines.Scan() || !strings.HasPrefix(lines.Text(), `{"type":"`+kind) {
+			t.Fatalf("got %s, want a %s", lines.Text(), kind)
+		}
+	}
+	next("connect")
+	_ = (<-conns).Close()
+	next("disconnect")
+	if _, err := io.WriteString(typing, "say late\n"); err != nil {
+		t.Fatal(err)
+	}
+	_ = typing.Close()
+	for lines.Scan() { // until the command has ended
+	}
+	if code := <-done; code != exitOK {
+		t.Errorf("code %d", code)
+	}
+	select {
+	case got := <-said:
+		if got != "late" {
+			t.Errorf("the server got %q", got)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("the command has ended well, and the server has got nothing")
 	}
 }
 

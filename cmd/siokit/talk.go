@@ -32,7 +32,10 @@ func talk(ctx context.Context, o *options, stdin io.Reader, p *printer) error {
 	defer func() { _ = c.Close() }()
 	if o.event != "" {
 		err := send(ctx, c, o, p, o.ask, o.event, o.args)
-		if err != nil || !o.listen && o.count == 0 {
+		if err == nil && !o.listen && o.count == 0 {
+			return flush(ctx, c, o)
+		}
+		if err != nil {
 			return err
 		}
 		return wait(counted, c)
@@ -44,6 +47,9 @@ func talk(ctx context.Context, o *options, stdin io.Reader, p *printer) error {
 	select {
 	case err := <-input:
 		if err != nil || !o.listen && o.count == 0 {
+			if err == nil {
+				err = flush(counted, c, o)
+			}
 			enough()
 			_ = c.Close()
 			return errors.Join(err, <-ended)
@@ -59,6 +65,16 @@ func wait(ctx context.Context, c *client.Client) error {
 	stop := context.AfterFunc(ctx, c.Disconnect)
 	defer stop()
 	return c.Wait()
+}
+
+// flush waits for a connection if something is still to be sent. Being interrupted is no error.
+func flush(ctx context.Context, c *client.Client, o *options) error {
+	trying, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	if err := c.Flush(trying); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // watch prints what happens.
