@@ -142,10 +142,7 @@ func (l local) Gather(ctx context.Context, e *cluster.Emit, each func(cluster.Re
 		}
 		return nil
 	})
-	if p, ok := errors.AsType[*PanicError](err); ok {
-		l.srv.panics.Add(1)
-		b.ns.log.Error("core: an event of another process, which wants acks, cannot be passed on", "event", clip(e.Event), "panic", p.Value, "stack", string(p.Stack))
-	}
+	l.srv.panicked(err, "core: a panic while passing on an event of another process, which wants acks", "event", clip(e.Event))
 	return func() {
 		defer g.end(nil)
 		for {
