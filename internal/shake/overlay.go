@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 // overlay is the file that go test -overlay reads, in the making.
@@ -19,31 +18,60 @@ type overlay struct {
 
 	dir    string // for the latter
 	pauses string // what every package gets, but for the package clause
+	places int    // how many there are so far
 }
 
-// name is called in front of statements.
-const name = "shake__"
+// call is put in front of statements, with the number of the place.
+const call = "shake__(%d); "
 
-// pauses is the source of that function.
-func pauses(every int, pause time.Duration) string {
+// seedVariable is what the seed of a run is called in the environment.
+const seedVariable = "SHAKE_SEED"
+
+// pauses is the source of that function. It is called with the number of the place, and gets the seed of
+// the run from the environment, for another constant would have everything compiled again.
+func pauses(p plan) string {
 	return fmt.Sprintf(`
 import (
 	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync/atomic"
 	"syscall"
+	"time"
 )
 
-func %s() {
-	if rand.IntN(%d) != 0 {
-		return
+var (
+	shake__seed, _ = strconv.ParseUint(os.Getenv(%q), 10, 64)
+	shake__start   = time.Now()
+	shake__paused  [1 << 16]atomic.Int64 // nanoseconds, by place
+)
+
+func shake__(place uint64) {
+	every, places, pause := %d, uint64(%d), int64(%d)
+	length := rand.Int64N(pause)
+	if places == 0 {
+		if rand.IntN(every) != 0 {
+			return
+		}
+		if rand.IntN(30) == 0 {
+			length *= 20
+		}
+	} else {
+		chance := rand.NewPCG(shake__seed, place)
+		if chance.Uint64()%%places != 0 {
+			return
+		}
+		// A place in a loop takes no more than a tenth of the time.
+		paused := &shake__paused[place%%uint64(len(shake__paused))]
+		if paused.Load() > int64(time.Since(shake__start))/10 {
+			return
+		}
+		paused.Add(length)
 	}
-	longest := int64(%d)
-	if rand.IntN(30) == 0 {
-		longest *= 20
-	}
-	pause := syscall.NsecToTimespec(rand.Int64N(longest))
-	_ = syscall.Nanosleep(&pause, nil)
+	t := syscall.NsecToTimespec(length)
+	_ = syscall.Nanosleep(&t, nil)
 }
-`, name, every, pause.Nanoseconds())
+`, seedVariable, p.every, p.places, p.pause.Nanoseconds())
 }
 
 // addPackage shakes the files of a directory, and adds one with the function to each package there.
@@ -58,7 +86,7 @@ func (o *overlay) addPackage(dir string) error {
 		if err != nil {
 			return err
 		}
-		pkg, shaken, err := insert(file, source)
+		pkg, shaken, err := o.insert(file, source)
 		if err != nil {
 			return err
 		}
@@ -91,7 +119,7 @@ func (o *overlay) add(file, source string) error {
 
 // insert puts a call in front of every statement, and leaves the lines what they were. Of files that only
 // some systems build it returns nothing.
-func insert(file string, source []byte) (pkg, shaken string, err error) {
+func (o *overlay) insert(file string, source []byte) (pkg, shaken string, err error) {
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, file, source, parser.ParseComments)
 	if err != nil {
@@ -130,7 +158,8 @@ func insert(file string, source []byte) (pkg, shaken string, err error) {
 	from := 0
 	for _, place := range places {
 		b.Write(source[from:place])
-		b.WriteString(name + "(); ")
+		fmt.Fprintf(&b, call, o.places)
+		o.places++
 		from = place
 	}
 	b.Write(source[from:])

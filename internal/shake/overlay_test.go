@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,7 +10,8 @@ import (
 )
 
 func TestInsert(t *testing.T) {
-	pkg, got, err := insert("a.go", []byte(`package a
+	var o overlay
+	pkg, got, err := o.insert("a.go", []byte(`package a
 
 func f(c chan int) func() {
 	switch x := <-c; x {
@@ -43,10 +45,13 @@ func f(c chan int) func() {
 	! return func() { ! close(c) }
 }
 `
-	if got = strings.ReplaceAll(got, name+"();", "!"); err != nil || pkg != "a" || got != want {
+	for place := range o.places {
+		got = strings.ReplaceAll(got, strings.TrimSpace(fmt.Sprintf(call, place)), "!")
+	}
+	if err != nil || pkg != "a" || got != want {
 		t.Errorf("%v, package %s:\n%s", err, pkg, got)
 	}
-	if _, got, err := insert("b.go", []byte("//go:build linux\n\npackage b\nfunc f() { f() }\n")); err != nil || got != "" {
+	if _, got, err := o.insert("b.go", []byte("//go:build linux\n\npackage b\nfunc f() { f() }\n")); err != nil || got != "" {
 		t.Errorf("a file for Linux only: %q, %v", got, err)
 	}
 }
@@ -86,10 +91,13 @@ func TestOutside(t *testing.T) { t.Log("has a function of its own") }
 		}
 	}
 	t.Chdir(dir)
-	if err := shake(1_000_000_000, time.Millisecond, nil, []string{"."}); err != nil {
+	if err := shake(plan{every: 1_000_000_000, pause: time.Millisecond}, nil, []string{"."}); err != nil {
 		t.Errorf("without pauses: %v", err)
 	}
-	if err := shake(1, 200*time.Millisecond, nil, []string{"."}); err == nil {
+	if err := shake(plan{every: 1, pause: 200 * time.Millisecond}, nil, []string{"."}); err == nil {
 		t.Error("with 50 pauses of up to 200 ms it passes")
+	}
+	if err := shake(plan{every: 1, places: 1, pause: 200 * time.Millisecond}, nil, []string{"."}); err == nil {
+		t.Error("with 50 places of up to 200 ms it passes")
 	}
 }
