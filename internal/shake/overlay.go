@@ -43,7 +43,7 @@ import (
 var (
 	shake__seed, _ = strconv.ParseUint(os.Getenv(%q), 10, 64)
 	shake__start   = time.Now()
-	shake__paused  [1 << 16]atomic.Int64 // nanoseconds, by place
+	shake__rested  [1 << 16]atomic.Int64 // by place: nanoseconds from the start to when it may pause again
 )
 
 func shake__(place uint64) {
@@ -61,12 +61,14 @@ func shake__(place uint64) {
 		if chance.Uint64()%%places != 0 {
 			return
 		}
-		// A place in a loop takes no more than a tenth of the time.
-		paused := &shake__paused[place%%uint64(len(shake__paused))]
-		if paused.Load() > int64(time.Since(shake__start))/10 {
+		// A place in a loop takes no more than a tenth of the time, after some pauses one after the other.
+		now := int64(time.Since(shake__start))
+		rested := &shake__rested[place%%uint64(len(shake__rested))]
+		at := rested.Load()
+		if at > now {
 			return
 		}
-		paused.Add(length)
+		rested.Store(max(at, now-int64(time.Second)) + 10*length)
 	}
 	t := syscall.NsecToTimespec(length)
 	_ = syscall.Nanosleep(&t, nil)
