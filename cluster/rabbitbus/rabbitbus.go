@@ -28,7 +28,8 @@ type Options struct {
 	// Flask-SocketIO's is "flask-socketio".
 	Exchange string
 	// TTL is how long a message may wait in this process's queue, and QueueLength how many may: a
-	// process that stands still does not fill the broker. Defaults 30 s and 100,000.
+	// process that stands still does not fill the broker. Defaults 30 s and 100,000; RabbitMQ counts
+	// whole milliseconds, at least one.
 	TTL         time.Duration
 	QueueLength int
 	// Dial is passed to the client library, for TLS, SASL and heartbeats. Its Dial function is replaced
@@ -193,8 +194,8 @@ func (d *driver) Receive(ctx context.Context, live func(), receive func(msg []by
 	}
 	defer func() { _ = conn.CloseDeadline(time.Now().Add(time.Second)) }()
 	q, err := ch.QueueDeclare("", false, true, true, false, amqp.Table{
-		"x-message-ttl": int32(d.opts.TTL.Milliseconds()),
-		"x-max-length":  int32(d.opts.QueueLength),
+		"x-message-ttl": max(1, d.opts.TTL.Milliseconds()), // 0 drops what does not go out at once
+		"x-max-length":  int64(d.opts.QueueLength),
 	})
 	if err != nil {
 		return fmt.Errorf("declaring a queue: %w", err)

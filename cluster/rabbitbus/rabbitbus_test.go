@@ -40,6 +40,7 @@ func TestRabbitMQ(t *testing.T) {
 	broker := brokertest.StartRabbitMQ(t)
 	t.Run("MemoryAlarm", func(t *testing.T) { memoryAlarm(t, broker) })
 	t.Run("Errors", func(t *testing.T) { errorsSayTheCure(t, broker) })
+	t.Run("BigBounds", func(t *testing.T) { bigBounds(t, broker) })
 	t.Run("Partition", func(t *testing.T) { partitions(t, broker) })
 	t.Run("SlowReceiver", func(t *testing.T) { slowReceiver(t, broker) })
 	t.Run("Unbound", func(t *testing.T) { unbound(t, broker) })
@@ -168,6 +169,26 @@ func errorsSayTheCure(t *testing.T, broker *brokertest.RabbitMQ) {
 		err := rabbitbus.New(test.url, rabbitbus.Options{}).Subscribe(t.Context(), nil)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "sec") {
 			t.Errorf("%s: %v, want %q", test.url, err, test.want)
+		}
+	}
+}
+
+// Bounds that 32 bits do not hold, in milliseconds, and one below the millisecond.
+func bigBounds(t *testing.T, broker *brokertest.RabbitMQ) {
+	for _, opts := range []rabbitbus.Options{
+		{TTL: 30 * 24 * time.Hour},
+		{TTL: time.Microsecond},
+		{QueueLength: 3_000_000_000},
+	} {
+		opts.Exchange, opts.Logger = "bounds", discard
+		bus := rabbitbus.New(broker.URL(), opts)
+		if err := bus.Subscribe(t.Context(), func([]byte) {}); err != nil {
+			t.Errorf("TTL %s, length %d: %v", opts.TTL, opts.QueueLength, err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := bus.Close(ctx); err != nil {
+			t.Error(err)
 		}
 	}
 }
