@@ -48,6 +48,7 @@ func TestReconnectStorm(t *testing.T) {
 			t.Errorf("refused with %d, Retry-After %q", r.status, r.retryAfter)
 		}
 	}
+	eventually(t, "three run", func() bool { return running.Load() == 3 }) // a place is taken before the hook runs
 	close(hold)
 	wg.Wait()
 	close(results)

@@ -101,8 +101,11 @@ func TestGoDuringShutdown(t *testing.T) {
 	begun := make(chan struct{}, 8)
 	for range 8 {
 		callers.Go(func() {
+			places := make(chan struct{}, 250) // Shutdown may come late, and the race detector takes 8,128 goroutines
 			for first := true; ; first = false {
+				places <- struct{}{}
 				err := srv.Go(func(ctx context.Context) {
+					defer func() { <-places }()
 					mu.Lock()
 					running++
 					mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -154,21 +155,35 @@ func TestClusterGather(t *testing.T) {
 	}
 	type answer struct{ V any }
 	got := map[string]string{}
-	// A server that is asked has a twentieth of the time more to say who was silent: half a second, on a busy machine too.
-	for r, err := range core.Gather[answer](t.Context(), a.Timeout(10*time.Second), "vote", map[string]string{"on": "tea"}) {
-		switch {
-		case errors.Is(err, core.ErrDisconnected) && r.ID == gone:
-			gone = ""
-		case errors.Is(err, core.ErrTimeout) && r.ID == mute:
-			mute = ""
-		case err != nil:
-			t.Errorf("%s: %v", r.ID, err)
-		default:
-			if raw, ok := r.Answer.V.([]byte); ok {
-				r.Answer.V = string(raw)
+	gather := func(to core.Broadcast) (late bool) {
+		for r, err := range core.Gather[answer](t.Context(), to.Timeout(10*time.Second), "vote", map[string]string{"on": "tea"}) {
+			_, silent := errors.AsType[*cluster.SilentError](err)
+			switch {
+			case silent:
+				late = true
+			case errors.Is(err, core.ErrDisconnected) && r.ID == gone:
+				gone = ""
+			case errors.Is(err, core.ErrTimeout) && r.ID == mute:
+				mute = ""
+			case err != nil:
+				t.Errorf("%s: %v", r.ID, err)
+			default:
+				if raw, ok := r.Answer.V.([]byte); ok {
+					r.Answer.V = string(raw)
+				}
+				got[r.ID] = fmt.Sprint(r.Answer.V)
 			}
-			got[r.ID] = fmt.Sprint(r.Answer.V)
 		}
+		return late
+	}
+	// A server that is asked has a twentieth of the time more to say who was silent: less than half a second, which
+	// a busy machine may miss. It is asked again then.
+	late := gather(a.Everybody())
+	for again := 0; late && again < 3; again++ {
+		late = gather(a.To(mute))
+	}
+	if late {
+		t.Error("the other server never says in time who was silent")
 	}
 	if gone+mute != "" {
 		t.Errorf("not told who left (%q) and who was silent (%q)", gone, mute)
@@ -181,8 +196,10 @@ func TestClusterGather(t *testing.T) {
 // F-09: a server that is there and does not answer: whoever asks gets what the others said, and an error that names
 // it, when the time is up.
 func TestClusterNamesSilentServers(t *testing.T) {
+	t.Parallel()                   // it waits
+	const enough = 3 * time.Second // for the server that does answer, on a busy machine too
 	hub := new(membus.Hub)
-	opts := cluster.Options{RequestTimeout: 200 * time.Millisecond}
+	opts := cluster.Options{RequestTimeout: enough}
 	a := serve(t, core.Config{Bus: hub.Bus(), Cluster: opts})
 	b := serve(t, core.Config{Bus: hub.Bus(), Cluster: opts})
 	b.Of("/quiet")
@@ -192,34 +209,45 @@ func TestClusterNamesSilentServers(t *testing.T) {
 	mute := hub.Bus()
 	check(t, mute.Publish([]byte(`{"method":"go.hello","host_id":"mute","go":{"seq":1}}`)))
 	eventually(t, "it is known", func() bool { return len(a.Nodes()) == 2 })
-	var silent *cluster.SilentError
-	sockets, err := a.Of("/quiet").Everybody().Fetch(t.Context())
-	if !errors.As(err, &silent) || !slices.Equal(silent.Nodes, []string{"mute"}) || len(sockets) != 1 || sockets[0].ID != id {
-		t.Errorf("Fetch: %+v, %v", sockets, err)
+	isMute := func(err error) bool {
+		silent, ok := errors.AsType[*cluster.SilentError](err)
+		return ok && slices.Equal(silent.Nodes, []string{"mute"})
 	}
-	load, silents := 0, 0
-	for r, err := range core.AskServers[int](t.Context(), a, "load") {
-		if errors.As(err, &silent) {
-			silents++
-		} else if err == nil {
-			load = r.Answer
+	var asking sync.WaitGroup // all at once: each waits until the time is up
+	asking.Go(func() {
+		sockets, err := a.Of("/quiet").Everybody().Fetch(t.Context())
+		if !isMute(err) || len(sockets) != 1 || sockets[0].ID != id {
+			t.Errorf("Fetch: %+v, %v", sockets, err)
 		}
-	}
-	if load != 7 || silents != 1 {
-		t.Errorf("AskServers: %d, %d errors", load, silents)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	n := 0
-	for r, err := range core.Gather[core.None](ctx, a.Everybody(), "vote") {
-		n++
-		if silent, ok := errors.AsType[*cluster.SilentError](err); !ok || r.ID != "" || silent.Nodes[0] != "mute" {
-			t.Errorf("%+v %v", r, err)
+	})
+	asking.Go(func() {
+		load, silents := 0, 0
+		for r, err := range core.AskServers[int](t.Context(), a, "load") {
+			if isMute(err) {
+				silents++
+			} else if err == nil {
+				load = r.Answer
+			}
 		}
-	}
-	if n != 1 {
-		t.Errorf("%d entries", n)
-	}
+		if load != 7 || silents != 1 {
+			t.Errorf("AskServers: %d, %d errors", load, silents)
+		}
+	})
+	asking.Go(func() {
+		ctx, cancel := context.WithTimeout(t.Context(), enough)
+		defer cancel()
+		n := 0
+		for r, err := range core.Gather[core.None](ctx, a.Everybody(), "vote") {
+			n++
+			if !isMute(err) || r.ID != "" {
+				t.Errorf("%+v %v", r, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d entries", n)
+		}
+	})
+	asking.Wait()
 }
 
 func TestClusterFetch(t *testing.T) {

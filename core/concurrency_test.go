@@ -124,13 +124,14 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	clients.Wait()
+	eventually(t, "OnEmit sees what is emitted", func() bool { return tapped.Load() > 0 }) // its worker may be the slow one
 	close(stop)
 	workers.Wait()
 	eventually(t, "everything is gone", func() bool {
 		return a.Clients() == 0 && len(ns.Sockets()) == 0 && ns.RoomCount() == 0 && opened.Load() == closed.Load()
 	})
-	if opened.Load() == 0 || tapped.Load() == 0 {
-		t.Error("nobody connected, or nothing was emitted")
+	if opened.Load() == 0 {
+		t.Error("nobody connected")
 	}
 }
 

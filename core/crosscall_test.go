@@ -3,7 +3,6 @@ package core_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/siokit/siokit/core"
 )
@@ -19,7 +18,7 @@ func TestCallIntoAnotherNamespace(t *testing.T) {
 		core.On(a, "more", func(*core.Context, core.None) error { return nil })
 		core.On(a, "ask", func(c *core.Context, _ core.None) error {
 			s, _ := b.Socket(id)
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			yes, err := core.CallSocket[bool](ctx, s, "sure?")
 			if !yes {

@@ -24,18 +24,23 @@ func (l *lateLink) Gather(context.Context, *cluster.Emit, func(cluster.Reply)) e
 	return &cluster.SilentError{Nodes: []string{"mute"}}
 }
 
+// shortly is when these tests' questions end: late enough that they have been asked before, on a busy machine too.
+const shortly = 3 * time.Second
+
 func TestGatherNamesWhoWasSilentAtTheEnd(t *testing.T) {
+	t.Parallel()
 	for name, ask := range map[string]func(a *app) (context.Context, core.Broadcast){
 		"context": func(a *app) (context.Context, core.Broadcast) {
-			ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+			ctx, cancel := context.WithTimeout(context.Background(), shortly)
 			t.Cleanup(cancel)
 			return ctx, a.Everybody()
 		},
 		"Timeout": func(a *app) (context.Context, core.Broadcast) {
-			return context.Background(), a.Timeout(50 * time.Millisecond)
+			return context.Background(), a.Timeout(shortly)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits
 			node, err := cluster.NewNode(new(membus.Hub).Bus(), cluster.Options{})
 			check(t, err)
 			link := &lateLink{node, make(chan struct{})}
@@ -61,11 +66,12 @@ func TestGatherNamesWhoWasSilentAtTheEnd(t *testing.T) {
 
 // AskServers says who was silent also when it is ctx that ends it.
 func TestAskServersNamesWhoWasSilentByADeadline(t *testing.T) {
+	t.Parallel() // it waits
 	hub := new(membus.Hub)
 	a := serve(t, core.Config{Bus: hub.Bus()})
 	check(t, hub.Bus().Publish([]byte(`{"method":"go.hello","host_id":"mute","go":{"seq":1}}`)))
 	eventually(t, "the other is known", func() bool { return len(a.Nodes()) == 1 })
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), shortly)
 	defer cancel()
 	var silent []string
 	for _, err := range core.AskServers[int](ctx, a, "load") {

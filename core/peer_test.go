@@ -83,11 +83,21 @@ type peer struct {
 
 	in     chan message  // closed when the connection has ended
 	stop   func()        // ends polling
+	dead   chan struct{} // closed: nobody reads in any more, so what does not fit is dropped
+	killed sync.Once
 	mute   chan struct{} // closed: pings are not answered
 	pings  atomic.Int64  // that have come
 	status int           // HTTP status or close code that ended it; read after in is closed
 	bye    bool          // an Engine.IO close packet came; likewise
 	err    error         // of the poll or read that ended it; likewise
+}
+
+// newPeer makes a peer that is not connected yet.
+func (a *app) newPeer(transport string) *peer {
+	return &peer{
+		t: a.t, transport: transport, header: make(http.Header), http: a.ts.Client(),
+		in: make(chan message, 4096), mute: make(chan struct{}), dead: make(chan struct{}),
+	}
 }
 
 // dial performs the Engine.IO handshake. edit may change the handshake's header and query.
@@ -101,7 +111,7 @@ func (a *app) dial(transport string, edit ...func(h http.Header, query *string))
 }
 
 func (a *app) tryDial(transport string, edit ...func(h http.Header, query *string)) (*peer, int, error) {
-	p := &peer{t: a.t, transport: transport, header: make(http.Header), in: make(chan message, 4096), http: a.ts.Client(), mute: make(chan struct{})}
+	p := a.newPeer(transport)
 	query := ""
 	for _, f := range edit {
 		f(p.header, &query)
@@ -180,9 +190,9 @@ func (p *peer) readWebSocket() {
 		}
 		switch {
 		case kind == websocket.BinaryMessage:
-			p.in <- message{binary: append([]byte{}, data...)}
+			p.deliver(message{binary: append([]byte{}, data...)})
 		case data[0] == '4':
-			p.in <- message{text: string(data[1:])}
+			p.deliver(message{text: string(data[1:])})
 		case data[0] == '2':
 			p.pong()
 		case data[0] == '1':
@@ -202,13 +212,13 @@ func (p *peer) poll(ctx context.Context) {
 		for packet := range strings.SplitSeq(body, "\x1e") {
 			switch packet[0] {
 			case '4':
-				p.in <- message{text: packet[1:]}
+				p.deliver(message{text: packet[1:]})
 			case 'b':
 				b, err := base64.StdEncoding.DecodeString(packet[1:])
 				if err != nil {
 					panic(err)
 				}
-				p.in <- message{binary: append([]byte{}, b...)}
+				p.deliver(message{binary: append([]byte{}, b...)})
 			case '2':
 				p.pong()
 			case '1':
@@ -218,6 +228,19 @@ func (p *peer) poll(ctx context.Context) {
 		if p.bye {
 			return
 		}
+	}
+}
+
+// deliver hands m to the test. One that has killed the peer may have left it with a full channel.
+func (p *peer) deliver(m message) {
+	select {
+	case p.in <- m:
+		return
+	default:
+	}
+	select {
+	case p.in <- m:
+	case <-p.dead:
 	}
 }
 
@@ -353,6 +376,7 @@ func (p *peer) wantClosed() (before []string) {
 
 // kill ends the connection as a closed browser tab does.
 func (p *peer) kill() {
+	p.killed.Do(func() { close(p.dead) })
 	if p.ws != nil {
 		_ = p.ws.Close()
 		return

@@ -13,7 +13,7 @@ import (
 // dialUpgraded connects to "/" over polling and then moves to WebSocket. It returns the socket's id.
 func (a *app) dialUpgraded() (*peer, string) {
 	a.t.Helper()
-	p := &peer{t: a.t, transport: "polling", header: make(http.Header), in: make(chan message, 4096), http: a.ts.Client(), mute: make(chan struct{})}
+	p := a.newPeer("polling")
 	p.url = a.ts.URL + "/socket.io/?EIO=4&transport=polling"
 	get := func() string {
 		status, body, err := p.do(context.Background(), http.MethodGet, p.url, "")
