@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/siokit/siokit/core"
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
 // TestMain lets more tests run at the same time than there are processors, unless -parallel says otherwise: most of them
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // A router builds an application in the way its framework's users do. Paths may hold "{name}".
