@@ -86,7 +86,7 @@ func signed(t *testing.T, method jwt.SigningMethod, key any, edit func(claims jw
 	now := time.Now()
 	claims := jwt.MapClaims{
 		"iss": issuer, "aud": audience, "sub": "ann", "jti": t.Name(),
-		"iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
+		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
 	}
 	if edit != nil {
 		edit(claims)
