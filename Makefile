@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt vet staticcheck test-reference matrix fuzz soak shake bench setup setup-go setup-node setup-browser setup-redis setup-rabbitmq setup-nginx setup-python setup-flask summary clean
 
+# Recipes share the package manager's lock, node_modules and test-results, so -j runs one at a time, too.
+.NOTPARALLEL:
+
 comma := ,
 RESULTS  := test-results
 FUZZTIME ?= 60s
@@ -22,7 +25,7 @@ run: setup-go setup-node ## serve the chat example on ADDR (default 127.0.0.1:50
 # check has run vet; and since many packages wait for other programs, one more than there are processors may run.
 test: setup check ## everything: formatting, vet, staticcheck, Go tests with -race, JavaScript clients, browser
 	@rm -rf $(RESULTS) && mkdir -p $(RESULTS)
-	@SIOKIT_RESULTS=$(CURDIR)/$(RESULTS) go test -race -count=1 -vet=off -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) -timeout 20m ./... 2>&1 | tee $(RESULTS)/go.txt; \
+	@SIOKIT_RESULTS=$(CURDIR)/$(RESULTS) go test -race -count=1 -vet=off -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) -timeout 40m ./... 2>&1 | tee $(RESULTS)/go.txt; \
 	  status=$$?; $(MAKE) --no-print-directory summary; exit $$status
 
 # The closing lines of each runner, so that the counts are the last thing to read.
@@ -95,7 +98,8 @@ setup-node:
 debian = @if $(1); then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing the Debian packages $(2)"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+	  wait="-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3"; \
+	  apt-get $$wait update -qq && DEBIAN_FRONTEND=noninteractive apt-get $$wait install -y -qq --no-install-recommends $(2) >/dev/null; \
 	else \
 	  echo "missing: $(2). Install it (Debian: sudo apt-get install $(2))$(3)"; exit 1; \
 	fi

@@ -14,13 +14,13 @@ import (
 	"testing"
 
 	gorilla "github.com/gorilla/sessions"
-	"go.uber.org/goleak"
 
 	"github.com/siokit/siokit/auth"
+	"github.com/siokit/siokit/internal/leaktest"
 	"github.com/siokit/siokit/sessions"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
 

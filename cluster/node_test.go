@@ -15,10 +15,10 @@ import (
 
 	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/cluster/membus"
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const patience = 30 * time.Second
 

@@ -13,10 +13,10 @@ import (
 	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/cluster/membus"
 	"github.com/siokit/siokit/emitter"
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const patience = 30 * time.Second
 

@@ -12,14 +12,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/internal/leaktest"
 	"github.com/siokit/siokit/siotest"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
 	gin.DefaultWriter = io.Discard
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 const patience = 30 * time.Second

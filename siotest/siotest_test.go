@@ -16,11 +16,11 @@ import (
 	"github.com/siokit/siokit/client"
 	"github.com/siokit/siokit/cluster/membus"
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/internal/leaktest"
 	"github.com/siokit/siokit/siotest"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func newServer(t *testing.T, cfg core.Config) *core.Server {
 	t.Helper()

@@ -11,11 +11,11 @@ import (
 	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/cluster/busurl"
 	"github.com/siokit/siokit/cluster/internal/brokertest"
+	"github.com/siokit/siokit/internal/leaktest"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func closeBus(t *testing.T, bus cluster.Bus) {
 	t.Helper()

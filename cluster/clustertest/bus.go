@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/siokit/siokit/cluster"
+	"github.com/siokit/siokit/internal/leaktest"
 	"go.uber.org/goleak"
 )
 
@@ -218,7 +219,7 @@ func (s *suite) close(t *testing.T) {
 		}
 		closeBus(t, s.bus(t, Settings{Channel: name})) // never used
 	})
-	if err := goleak.Find(before); err != nil {
+	if err := leaktest.Find(before); err != nil {
 		t.Error(err)
 	}
 }

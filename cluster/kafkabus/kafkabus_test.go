@@ -13,12 +13,12 @@ import (
 	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/cluster/clustertest"
 	"github.com/siokit/siokit/cluster/kafkabus"
+	"github.com/siokit/siokit/internal/leaktest"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // gate lets connections to a broker through, cuts them, or holds them up.
 type gate struct {

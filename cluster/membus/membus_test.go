@@ -6,10 +6,10 @@ import (
 	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/cluster/clustertest"
 	"github.com/siokit/siokit/cluster/membus"
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // hubs is a broker: a hub for each channel.
 type hubs struct{ byName map[string]*membus.Hub }

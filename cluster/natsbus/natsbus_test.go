@@ -14,10 +14,10 @@ import (
 	"github.com/siokit/siokit/cluster/clustertest"
 	"github.com/siokit/siokit/cluster/internal/brokertest"
 	"github.com/siokit/siokit/cluster/natsbus"
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 var discard = slog.New(slog.DiscardHandler)
 

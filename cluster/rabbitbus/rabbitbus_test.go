@@ -17,10 +17,10 @@ import (
 	"github.com/siokit/siokit/cluster/clustertest"
 	"github.com/siokit/siokit/cluster/internal/brokertest"
 	"github.com/siokit/siokit/cluster/rabbitbus"
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 const patience = 90 * time.Second
 

@@ -14,10 +14,10 @@ import (
 	"github.com/siokit/siokit/cluster/internal/brokertest"
 	"github.com/siokit/siokit/cluster/internal/faulttest"
 	"github.com/siokit/siokit/cluster/redisbus"
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // opener returns a bus with a client of its own each time.
 func opener(client func() redis.UniversalClient) func(*testing.T, clustertest.Settings) cluster.Bus {

@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/siokit/siokit/core"
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func serve(t *testing.T) string {
 	srv, err := core.New(core.Config{Logger: slog.New(slog.DiscardHandler)})

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"go.uber.org/goleak"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/siokit/siokit/internal/leaktest"
 	"github.com/siokit/siokit/siotest"
 )
 
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		realHashes[name] = user.hash
 		user.hash = quickHash(name + "-secret")
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 var (

@@ -16,11 +16,11 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/siokit/siokit/client"
+	"github.com/siokit/siokit/internal/leaktest"
 	"github.com/siokit/siokit/siotest"
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
 
@@ -86,7 +86,7 @@ func signed(t *testing.T, method jwt.SigningMethod, key any, edit func(claims jw
 	now := time.Now()
 	claims := jwt.MapClaims{
 		"iss": issuer, "aud": audience, "sub": "ann", "jti": t.Name(),
-		"iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
+		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
 	}
 	if edit != nil {
 		edit(claims)

@@ -13,12 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/siokit/siokit/internal/conformance/exampletest"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // The page and everything it names is there, the official client hears the clock and what an HTTP route says, and the
 // program ends in order while a client is connected.

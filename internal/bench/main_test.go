@@ -5,7 +5,7 @@ package main // a command cannot be imported, so its tests are inside
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/siokit/siokit/core"
 	"github.com/siokit/siokit/engineio"
+	"github.com/siokit/siokit/internal/freeport"
 	"github.com/siokit/siokit/wire/msgpack"
 )
 
@@ -49,7 +50,7 @@ func (f *Fixture) start() (err error) {
 	if f.main, err = serve("127.0.0.1:0", core.Config{}); err != nil {
 		return err
 	}
-	fast := core.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 1500 * time.Millisecond}
+	fast := core.Config{PingInterval: 300 * time.Millisecond, PingTimeout: 5 * time.Second}
 	if f.ping, err = serve("127.0.0.1:0", fast); err != nil {
 		return err
 	}
@@ -72,7 +73,11 @@ func (f *Fixture) start() (err error) {
 	if f.objects, err = serve("127.0.0.1:0", core.Config{Parser: objects{}}); err != nil {
 		return err
 	}
-	if f.restarting, err = serveNoting("127.0.0.1:0", core.Config{}, f.notes); err != nil {
+	port, err := freeport.Find() // nobody else's while the server is down
+	if err != nil {
+		return err
+	}
+	if f.restarting, err = serveNoting(net.JoinHostPort("127.0.0.1", port), core.Config{}, f.notes); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

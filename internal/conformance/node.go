@@ -25,7 +25,7 @@ func ServePart(part, address, name string, bus cluster.Bus) (stop func() error, 
 	switch part {
 	case "main":
 	case "ping":
-		cfg.PingInterval, cfg.PingTimeout = 300*time.Millisecond, 1500*time.Millisecond
+		cfg.PingInterval, cfg.PingTimeout = 300*time.Millisecond, 5*time.Second
 	case "msgpack":
 		cfg.Parser = msgpack.Parser{}
 	case "objects":

@@ -9,8 +9,8 @@ import (
 	gincookie "github.com/gin-contrib/sessions/cookie"
 	ginredis "github.com/gin-contrib/sessions/redis"
 	gorilla "github.com/gorilla/sessions"
-	"go.uber.org/goleak"
 
+	"github.com/siokit/siokit/internal/leaktest"
 	"github.com/siokit/siokit/sessions/sessiontest"
 )
 
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		stop()
 	}
 	if code == 0 {
-		if err := goleak.Find(); err != nil {
+		if err := leaktest.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}

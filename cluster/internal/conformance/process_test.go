@@ -16,11 +16,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/siokit/siokit/cluster/busurl"
 	"github.com/siokit/siokit/cluster/internal/brokertest"
 	"github.com/siokit/siokit/internal/conformance"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
 // TestMain runs the tests, or one of the servers that they start: the same program, so that the race detector
@@ -33,7 +32,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // serveNode serves parts of the fixture, given as part=address, until stdin ends.

@@ -3,12 +3,11 @@ package main
 import (
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/siokit/siokit/internal/conformance/exampletest"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // The routes do what they did before, and the sockets know who is logged in.
 func TestRoutesAndSockets(t *testing.T) {

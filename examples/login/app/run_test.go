@@ -13,14 +13,14 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/siokit/siokit/auth"
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func TestDemoPasswords(t *testing.T) {
 	nobodyCost, err := bcrypt.Cost([]byte(DemoAccounts[""].Hash))

@@ -3,12 +3,11 @@ package main
 import (
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/siokit/siokit/internal/conformance/exampletest"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // The official JavaScript client with a cookie jar, on every transport.
 func TestJavaScriptClient(t *testing.T) { exampletest.Login(t, "chi", routes) }

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/siokit/siokit/core"
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaktest"
 )
 
 // TestMain lets more tests run at the same time than there are processors, unless -parallel says otherwise: most of them
@@ -18,11 +18,11 @@ func TestMain(m *testing.M) {
 	said := false
 	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
 	if !said {
-		if err := flag.Set("test.parallel", "16"); err != nil {
+		if err := flag.Set("test.parallel", "24"); err != nil {
 			panic(err)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // A router builds an application in the way its framework's users do. Paths may hold "{name}".

@@ -13,8 +13,8 @@ import (
 
 // deadline is that of timeout middleware, and parked how long a poll must wait behind it, in milliseconds.
 const (
-	deadline = 2 * time.Second // a quarter of it is what a busy machine may lose
-	parked   = 4500
+	deadline = 4 * time.Second // a quarter of it is what a busy machine may lose
+	parked   = 5000
 )
 
 // A cell is the server behind something that applications commonly have.

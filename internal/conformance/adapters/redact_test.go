@@ -141,6 +141,11 @@ func TestAccessLogsHoldNoSecret(t *testing.T) {
 				if err := srv.Shutdown(context.Background()); err != nil { // a WebSocket is logged at its end
 					t.Error(err)
 				}
+				eventually(t, "polls and WebSockets are logged, after their end", func() bool {
+					text := out.String()
+					found, _ := seen.leaks(text)
+					return strings.Contains(text, "transport=polling") && strings.Contains(text, "transport=websocket") && (hidden || found > 0)
+				})
 				text := out.String() + own.String()
 				found, all := seen.leaks(text)
 				switch {

@@ -16,14 +16,14 @@ func TestServerTimeoutsSpareSockets(t *testing.T) {
 	for _, f := range frameworks { // all of them wait at the same time
 		r := f.new(false)
 		s := serve(t, r, func(hs *http.Server) {
-			hs.ReadTimeout, hs.WriteTimeout, hs.IdleTimeout = time.Second, time.Second, time.Second
+			hs.ReadTimeout, hs.WriteTimeout, hs.IdleTimeout = 3*time.Second, 3*time.Second, 3*time.Second
 		})
 		srv, _ := newServer(t, core.Config{})
 		r.use(func(next http.Handler) http.Handler { return next })
 		r.mount("/socket.io/", srv)
 		for _, transport := range transports {
 			p := s.dial(transport, "/socket.io/", nil)
-			if _, err := p.call("later", 3000); err != nil {
+			if _, err := p.call("later", 7000); err != nil {
 				t.Fatal(err)
 			}
 			waiting[f.name+" "+transport] = p

@@ -17,15 +17,15 @@ import (
 
 	gorilla "github.com/gorilla/sessions"
 	"github.com/gorilla/websocket"
-	"go.uber.org/goleak"
 
 	"github.com/siokit/siokit/auth"
 	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/core"
+	"github.com/siokit/siokit/internal/leaktest"
 	"github.com/siokit/siokit/sessions"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // patience is how long a test waits for an event before it fails.
 const patience = 30 * time.Second

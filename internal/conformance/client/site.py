@@ -18,7 +18,7 @@ from flask_socketio import (ConnectionRefusedError, SocketIO, disconnect, emit, 
 app = Flask(__name__)
 app.config["SECRET_KEY"] = "for tests only"
 fast = os.environ.get("FLASK_PING") == "1"
-timing = {"ping_interval": 1, "ping_timeout": 2} if fast else {}
+timing = {"ping_interval": 1, "ping_timeout": 5} if fast else {}
 sio = SocketIO(app, async_mode="eventlet", cors_allowed_origins="*", max_http_buffer_size=1000000, **timing)
 
 

@@ -28,7 +28,9 @@ for (const [name, mode] of Object.entries(modes)) {
     test("logout cuts the user's sockets", scenario(mode, async (visitor) => {
       const page = await visitor().login("ann");
       const bob = await (await visitor().login("bob")).connect();
-      const told = [await page.connect(), await page.connect()].map((tab) => next(tab, "disconnect"));
+      const tabs = [await page.connect(), await page.connect()];
+      for (const tab of tabs) await ask(tab, "whoami"); // the server has heard of the upgrade, too
+      const told = tabs.map((tab) => next(tab, "disconnect"));
       assert.equal((await page.request("/logout", {})).status, 303);
       assert.deepEqual(await Promise.all(told), ["io server disconnect", "io server disconnect"]);
       assert.equal((await refused(page.open())).message, "please log in");

@@ -25,8 +25,8 @@ for (const [name, transports] of Object.entries({ polling: ["polling"], websocke
       socket.io.engine.transport.on("poll", () => polls++);
       try {
         await once(socket, "connect");
-        assert.equal(await socket.emitWithAck("whoami"), `ann-${name}`);
         if (name === "upgrade" && socket.io.engine.transport.name === "polling") await once(socket.io.engine, "upgrade");
+        assert.equal(await socket.emitWithAck("whoami"), `ann-${name}`); // and the server knows of the upgrade
         // Between two polls a client is not told why, see docs/authentication.md: so the next one must have arrived.
         while (name === "polling" && Number(await (await fetch(`${THERE}/polls?sid=${socket.io.engine.id}`)).text()) !== polls);
         const [told, left] = [once(socket, "session ended"), once(socket, "disconnect")];
@@ -34,7 +34,7 @@ for (const [name, transports] of Object.entries({ polling: ["polling"], websocke
         assert.equal((await fetch(`${HERE}/logout`, { headers: { cookie } })).status, 200);
         assert.deepEqual((await told)[0], { message: "you were logged out", data: { reason: "logged out", code: 401 } });
         assert.equal((await left)[0], "io server disconnect");
-        assert.ok(Date.now() - began < 5000, "it took seconds"); // within one; the Go tests measure it
+        assert.ok(Date.now() - began < 15_000, "it took seconds"); // and no heartbeat; the Go tests measure it
         assert.equal(socket.active, false);
 
         again = open(); // with the same cookie: nobody's now

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { example } from "./visitor.mjs";
 
@@ -20,15 +21,17 @@ function findChromium() {
 describe(`${example.name}, the page in Chromium`, { timeout: 600_000 }, () => {
   let browser;
   const errors = [];
+  const overWebSocket = new Set(); // tabs that the server has sent a packet over WebSocket: their upgrade is complete
 
   // A browser of its own, and a tab in it.
   const person = async () => {
     const context = await browser.newContext({ viewport: { width: 390, height: 844 } });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(60_000);
     return { context, tab: await open(context) };
   };
   const open = async (context) => {
     const tab = await context.newPage();
+    tab.on("websocket", (ws) => ws.on("framereceived", ({ payload }) => String(payload).startsWith("4") && overWebSocket.add(tab)));
     tab.on("pageerror", (error) => errors.push(String(error)));
     // Chromium reports what the server refuses. That is right for a wrong password, and for the goodbye of a client
     // whose connection the server has ended already. A violation of the page's policy would come here as well.
@@ -48,6 +51,7 @@ describe(`${example.name}, the page in Chromium`, { timeout: 600_000 }, () => {
   before(async () => {
     browser = await chromium.launch({
       executablePath: findChromium(),
+      timeout: 180_000,
       args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync"],
     });
@@ -75,6 +79,9 @@ describe(`${example.name}, the page in Chromium`, { timeout: 600_000 }, () => {
 
     const second = await open(ann.context);
     await status(second, /^Annie, from/);
+    for (const tab of [ann.tab, second]) {
+      for (; !overWebSocket.has(tab); await sleep(100)) await ann.context.request.post(`${example.url}/announce`, { form: { text: "soon" } });
+    }
     await ann.tab.getByRole("button", { name: "Log out everywhere" }).click();
     for (const tab of [ann.tab, second]) {
       await status(tab, "logged out");

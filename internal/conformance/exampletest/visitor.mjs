@@ -28,6 +28,16 @@ export const modes = {
  */
 export const refusals = { polling: [403], websocket: [400], upgrade: [400, 403] };
 
+/**
+ * What the client of a login that has ended is told: that the server sent it away. Over polling it hears that only
+ * if a poll waits at the server, see docs/authentication.md; the next one comes with a cookie that is nobody's now.
+ */
+export const farewells = {
+  polling: /^(io server disconnect|transport error)$/,
+  websocket: /^io server disconnect$/,
+  upgrade: /^io server disconnect$/,
+};
+
 /** How long anything may take before a test fails. Nothing waits this long when all is well. */
 const patience = 30_000;
 

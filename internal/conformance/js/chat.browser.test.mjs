@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { findChromium } from "./chromium.mjs";
 
@@ -15,14 +16,17 @@ class Person {
   static async open(browser, options) {
     const person = new Person();
     person.context = await browser.newContext({ ...options, reducedMotion: "reduce" });
-    person.context.setDefaultTimeout(10_000);
+    person.context.setDefaultTimeout(60_000);
     person.page = await person.context.newPage();
     person.errors = [];
     person.page.on("pageerror", (error) => person.errors.push(String(error)));
     person.page.on("console", (m) => m.type() === "error" && !/status of 401/.test(m.text()) && person.errors.push(m.text()));
     // Remembers the page's sockets, to see them cut.
     person.sockets = [];
-    person.page.on("websocket", (ws) => person.sockets.push(ws));
+    person.page.on("websocket", (ws) => {
+      person.sockets.push(ws);
+      ws.on("framereceived", ({ payload }) => String(payload).startsWith("4") && (person.upgraded = true));
+    });
     await person.page.goto(url);
     return person;
   }
@@ -54,6 +58,11 @@ class Person {
     return (await this.at("online-list").locator("li").allTextContents()).map((t) => t.trim());
   }
 
+  /** Waits until the server has sent something over WebSocket: then both sides have upgraded. */
+  async usesWebSocket() {
+    for (; !this.upgraded; await sleep(100)) await this.context.request.post(`${url}/announce`, { form: { text: "soon" } });
+  }
+
   shoot(name) {
     return this.page.screenshot({ path: `${screenshots}/${name}.png` });
   }
@@ -69,6 +78,7 @@ describe("the chat in Chromium", { timeout: 600_000 }, () => {
     mkdirSync(screenshots, { recursive: true });
     browser = await chromium.launch({
       executablePath: findChromium(),
+      timeout: 180_000,
       args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync"],
     });
@@ -106,8 +116,13 @@ describe("the chat in Chromium", { timeout: 600_000 }, () => {
   });
 
   test("shows who is typing to the others only", async () => {
-    await bob.at("message-input").pressSequentially("typ");
-    await ann.at("typing").getByText("bob").waitFor();
+    // It shows for some seconds only, and is volatile: a client that is busy does not send it.
+    let seen = false;
+    const shown = ann.at("typing").getByText("bob").waitFor().then(() => (seen = true));
+    while (!seen) {
+      await bob.at("message-input").pressSequentially("typ");
+      await Promise.race([shown, sleep(2500)]); // the page tells it again after 2 s
+    }
     assert.equal(await bob.at("typing").textContent(), "");
     await bob.at("message-input").fill("");
   });
@@ -130,12 +145,14 @@ describe("the chat in Chromium", { timeout: 600_000 }, () => {
 
   test("uses WebSocket after the upgrade", async () => {
     for (const person of [ann, bob]) {
+      await person.usesWebSocket();
       assert.ok(person.sockets.some((ws) => !ws.isClosed()), "no open WebSocket");
     }
   });
 
   test("keeps the history for a reload", async () => {
     ann.sockets = []; // those of the page that goes away: nobody tells when they close
+    ann.upgraded = false;
     await ann.page.reload();
     await ann.state("online");
     await ann.hears("hello bob 👋");
@@ -145,6 +162,7 @@ describe("the chat in Chromium", { timeout: 600_000 }, () => {
     const second = await ann.context.newPage();
     await second.goto(url);
     await second.locator("[data-testid=status][data-state=online]").waitFor();
+    await ann.usesWebSocket();
     const open = ann.sockets.filter((ws) => !ws.isClosed());
     assert.ok(open.length > 0);
     const cut = Promise.all(open.map((ws) => ws.waitForEvent("close", { timeout: 30_000 })));

@@ -4,22 +4,24 @@ import { describe, test } from "node:test";
 import { ask, assertCounts, barrier, connected, departure, fixture, modes, next, record, scenario, upgraded, within } from "./harness.mjs";
 import { proxyTo } from "./proxy.mjs";
 
+// A watcher that hears why others left, and a subject that is about to leave.
+const leavingOver = (mode) => (body, { url = fixture.url } = {}) =>
+  scenario(mode, async (clients) => {
+    const watcher = await clients.connect("/", { url });
+    await ask(watcher, "join", "watchers");
+    const subject = async (options) => {
+      const socket = await clients.connect("/", { url, ...options });
+      if (mode === modes.upgrade) await upgraded(socket);
+      const told = next(socket, "disconnect").then(([reason]) => reason);
+      const id = socket.id;
+      return { socket, told, watched: departure(watcher, id) };
+    };
+    await body({ ...clients, subject });
+  });
+
 for (const [name, mode] of Object.entries(modes)) {
   describe(`disconnect, ${name}`, { timeout: 600_000 }, () => {
-    // A watcher that hears why others left, and a subject that is about to leave.
-    const leaving = (body, { url = fixture.url } = {}) =>
-      scenario(mode, async (clients) => {
-        const watcher = await clients.connect("/", { url });
-        await ask(watcher, "join", "watchers");
-        const subject = async (options) => {
-          const socket = await clients.connect("/", { url, ...options });
-          if (name === "upgrade") await upgraded(socket);
-          const told = next(socket, "disconnect").then(([reason]) => reason);
-          const id = socket.id;
-          return { socket, told, watched: departure(watcher, id) };
-        };
-        await body({ ...clients, subject });
-      });
+    const leaving = leavingOver(mode);
 
     test("the client leaves", leaving(async ({ subject }) => {
       const { socket, told, watched } = await subject();
@@ -87,28 +89,6 @@ for (const [name, mode] of Object.entries(modes)) {
       }
     }));
 
-    test("the network falls silent", leaving(async ({ subject }) => {
-      const proxy = await proxyTo(fixture.pingURL);
-      try {
-        const { told, watched } = await subject({ url: proxy.url });
-        proxy.freeze();
-        assert.equal(await told, "ping timeout");
-        assert.equal(await watched, "ping timeout");
-      } finally {
-        proxy.cut();
-      }
-    }, { url: fixture.pingURL }));
-
-    test("heartbeats keep a quiet connection alive", leaving(async ({ subject }) => {
-      const { socket } = await subject();
-      // Seven pings of 300 ms are more than pingInterval + pingTimeout: without pongs it would be over.
-      await within("seven pings", (resolve) => {
-        let pings = 0;
-        socket.io.engine.on("ping", () => ++pings === 7 && resolve());
-      });
-      await barrier(socket);
-    }, { url: fixture.pingURL }));
-
     test("one byte more than maxPayload", leaving(async ({ subject }) => {
       const { socket, told, watched } = await subject();
       socket.emit("echo1", "x".repeat(1_000_000 - 14 + 1)); // 42["echo1","…"]
@@ -138,3 +118,32 @@ for (const [name, mode] of Object.entries(modes)) {
     }));
   });
 }
+
+// They wait most of the time, and so at the same time.
+describe("heartbeats", { timeout: 600_000, concurrency: 10 }, () => {
+  for (const [name, mode] of Object.entries(modes)) {
+    const leaving = leavingOver(mode);
+
+    test(`the network falls silent, ${name}`, leaving(async ({ subject }) => {
+      const proxy = await proxyTo(fixture.pingURL);
+      try {
+        const { told, watched } = await subject({ url: proxy.url });
+        proxy.freeze();
+        assert.equal(await told, "ping timeout");
+        assert.equal(await watched, "ping timeout");
+      } finally {
+        proxy.cut();
+      }
+    }, { url: fixture.pingURL }));
+
+    test(`heartbeats keep a quiet connection alive, ${name}`, leaving(async ({ subject }) => {
+      const { socket } = await subject();
+      // 20 pings of 300 ms are more than pingInterval + pingTimeout: without pongs it would be over.
+      await within("20 pings", (resolve) => {
+        let pings = 0;
+        socket.io.engine.on("ping", () => ++pings === 20 && resolve());
+      });
+      await barrier(socket);
+    }, { url: fixture.pingURL }));
+  }
+});

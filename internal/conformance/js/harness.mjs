@@ -10,7 +10,7 @@ import { io as io48 } from "socket.io-client";
 export const fixture = {
   url: required("SIOKIT_URL"), // default options
   optionsURL: required("SIOKIT_OPTIONS_URL"), // compression, cookie, headers and initial packet: options.test.mjs
-  pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 1.5 s
+  pingURL: required("SIOKIT_PING_URL"), // pingInterval 300 ms, pingTimeout 5 s
   oldURL: required("SIOKIT_OLD_URL"), // allowEIO3
   oldPingURL: required("SIOKIT_OLD_PING_URL"), // the same with the heartbeat of pingURL
   recoveryURL: required("SIOKIT_RECOVERY_URL"), // connection state recovery

@@ -16,12 +16,13 @@ const forms = {
 
 describe("client 2.5 in Chromium", { timeout: 600_000 }, () => {
   let browser;
-  before(async () => (browser = await chromium.launch({ executablePath: findChromium(), args: ["--no-sandbox", "--disable-gpu", "--no-first-run"] })));
+  before(async () => (browser = await chromium.launch({ executablePath: findChromium(), timeout: 180_000, args: ["--no-sandbox", "--disable-gpu", "--no-first-run"] })));
   after(() => browser?.close());
 
   for (const [name, options] of Object.entries(forms)) {
     test(name, { timeout: 600_000 }, async () => {
       const page = await browser.newPage();
+      page.setDefaultTimeout(180_000);
       const failures = [];
       const requests = [];
       page.on("pageerror", (error) => failures.push(String(error)));

@@ -21,9 +21,29 @@ const forms = {
 const error = (socket) => next(socket, "error").then(([data]) => data);
 const idOf = async (socket) => (await ask(socket, "whoami"))[0].id;
 
+const oldOver = (mode) => (body, url = fixture.oldURL) => scenario(mode, body, { io, url });
+
+// A watcher that hears why others left.
+const leavingOver = (mode) => (body, url = fixture.oldURL) =>
+  oldOver(mode)(async (clients) => {
+    const watcher = await clients.connect();
+    await ask(watcher, "join", "watchers");
+    const subject = async (options) => {
+      const socket = await clients.connect("/", options);
+      if (mode.transports.length > 1) await upgraded(socket);
+      const id = await idOf(socket);
+      return {
+        socket,
+        told: next(socket, "disconnect").then(([reason]) => reason),
+        watched: departure(watcher, id),
+      };
+    };
+    await body({ ...clients, watcher, subject });
+  }, url);
+
 for (const [name, mode] of Object.entries(forms)) {
   describe(`client 2.5, ${name}`, { timeout: 600_000 }, () => {
-    const old = (body, url = fixture.oldURL) => scenario(mode, body, { io, url });
+    const [old, leaving] = [oldOver(mode), leavingOver(mode)];
 
     test("is in the root namespace, with its query and headers", old(async ({ connect }) => {
       const socket = await connect("/", { query: { q: "a b&c=ü" }, extraHeaders: { "x-conformance": "yes" } });
@@ -117,24 +137,6 @@ for (const [name, mode] of Object.entries(forms)) {
       }, { io: current, url: fixture.oldURL })();
     }));
 
-    // A watcher that hears why others left.
-    const leaving = (body, url = fixture.oldURL) =>
-      old(async (clients) => {
-        const watcher = await clients.connect();
-        await ask(watcher, "join", "watchers");
-        const subject = async (options) => {
-          const socket = await clients.connect("/", options);
-          if (mode.transports.length > 1) await upgraded(socket);
-          const id = await idOf(socket);
-          return {
-            socket,
-            told: next(socket, "disconnect").then(([reason]) => reason),
-            watched: departure(watcher, id),
-          };
-        };
-        await body({ ...clients, watcher, subject });
-      }, url);
-
     test("leaves, one namespace or all", leaving(async ({ watcher, subject }) => {
       const { socket, told, watched } = await subject();
       const second = await connected(socket.io.socket("/second"));
@@ -171,15 +173,20 @@ for (const [name, mode] of Object.entries(forms)) {
         assert.match(await watched, /^(parse error|forced close|forced server close|server namespace disconnect)$/, packet);
       }
     }));
+  });
+}
 
-    test("pings, and is missed when it stops", leaving(async ({ subject }) => {
+// They wait most of the time, and so at the same time.
+describe("client 2.5, heartbeat", { timeout: 600_000, concurrency: 10 }, () => {
+  for (const [name, mode] of Object.entries(forms)) {
+    test(`pings, and is missed when it stops, ${name}`, leavingOver(mode)(async ({ subject }) => {
       const proxy = await proxyTo(fixture.oldPingURL);
       try {
         const { socket, told, watched } = await subject({ url: proxy.url });
-        // Seven pings of 300 ms are more than pingInterval + pingTimeout: unanswered, it would be over.
-        await within("seven pongs", (resolve) => {
+        // 20 pings of 300 ms are more than pingInterval + pingTimeout: unanswered, it would be over.
+        await within("20 pongs", (resolve) => {
           let pongs = 0;
-          socket.on("pong", () => ++pongs === 7 && resolve());
+          socket.on("pong", () => ++pongs === 20 && resolve());
         });
         await barrier(socket);
         proxy.freeze();
@@ -191,8 +198,8 @@ for (const [name, mode] of Object.entries(forms)) {
         proxy.cut();
       }
     }, fixture.oldPingURL));
-  });
-}
+  }
+});
 
 describe("client 2.5, upgrades", { timeout: 600_000 }, () => {
   test("loses and doubles nothing while it upgrades", async () => {

@@ -3,6 +3,7 @@
 //
 // Prints one line of JSON with the addresses, then serves until its standard input closes.
 import { createHash } from "node:crypto";
+import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Server } from "socket.io";
@@ -172,8 +173,25 @@ async function serve(port, options = {}) {
   return { port: http.address().port, engine: io.engine, stop: () => new Promise((ok) => (io.close(ok), http.closeAllConnections())) };
 }
 
+/** A port that nobody is given while the server that restarts is down: as internal/freeport finds it. */
+async function freePort() {
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
+    const reservation = createSocket("udp4");
+    try {
+      await new Promise((ok, failed) => reservation.once("error", failed).bind(port, "127.0.0.1", ok));
+      const probe = createServer();
+      await new Promise((ok, failed) => probe.once("error", failed).listen(port, "127.0.0.1", ok));
+      await new Promise((ok) => probe.close(ok));
+      return port;
+    } catch {
+      reservation.close();
+    }
+  }
+}
+
 const main = await serve(0);
-const ping = await serve(0, { pingInterval: 300, pingTimeout: 1500 });
+const ping = await serve(0, { pingInterval: 300, pingTimeout: 5000 });
 const options = await serve(0, {
   perMessageDeflate: true,
   cookie: true,
@@ -182,12 +200,12 @@ const options = await serve(0, {
 options.engine.on("initial_headers", (headers) => (headers["x-first"] = "1"));
 options.engine.on("headers", (headers) => (headers["x-all"] = "1"));
 const old = await serve(0, { allowEIO3: true });
-const oldPing = await serve(0, { allowEIO3: true, pingInterval: 300, pingTimeout: 1500 });
+const oldPing = await serve(0, { allowEIO3: true, pingInterval: 300, pingTimeout: 5000 });
 const recovering = await serve(0, { connectionStateRecovery: {} });
 const packed = await serve(0, { parser: msgpack });
 const written = await serve(0, { parser: objects });
-let restarting = await serve(0);
-const { port } = restarting;
+const port = await freePort();
+let restarting = await serve(port);
 
 const control = createServer(async (request, response) => {
   await restarting.stop();

@@ -1,7 +1,7 @@
 // A server that goes away and comes back at the same address: clients return by themselves.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ask, connected, fixture, modes, next, record, scenario, upgraded } from "./harness.mjs";
+import { ask, barrier, connected, fixture, modes, next, record, scenario, upgraded } from "./harness.mjs";
 
 const control = async (what) => {
   const response = await fetch(`${fixture.controlURL}/${what}`, { method: "POST" });
@@ -16,6 +16,7 @@ describe("restart", { timeout: 600_000 }, () => {
       const second = await connected(sockets[0].io.socket("/second", { auth: { token: "kept" } }));
       sockets.push(second);
       if (name === "upgrade") await Promise.all(sockets.map(upgraded));
+      await barrier(...sockets); // the server has heard of the upgrade, too
       const before = sockets.map((s) => s.id);
       const reasons = sockets.map((s) => next(s, "disconnect"));
       const failures = record(sockets[0].io, "reconnect_error");

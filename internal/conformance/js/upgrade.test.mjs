@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NodeWebSocket, NodeXHR } from "socket.io-client";
-import { ask, assertCounts, connected, scenario, upgraded } from "./harness.mjs";
+import { ask, assertCounts, connected, next, scenario, upgraded } from "./harness.mjs";
 
 const upgrades = Number(process.env.SIOKIT_UPGRADES || 1000);
 const inParallel = 32;
@@ -46,6 +46,7 @@ async function chattyUpgrade({ open }, ticksBefore) {
     if (!socket.connected) break;
   }
   await moved;
+  while (!transports.has("websocket")) await next(socket, "tick"); // the server goes on, over the new transport
   for (let i = 0; i < 5; i++) tock();
   const [sent, received] = await ask(socket, "stop ticks");
 
