@@ -24,6 +24,7 @@ var predictable = map[string]string{
 	"cluster/internal/pump": "jitter of the pauses between attempts",
 	"internal/delivery":     "choices of tests, which a seed repeats",
 	"internal/freeport":     "where to begin to look",
+	"internal/shake":        "where to pause",
 }
 
 func TestFilesStayShort(t *testing.T) {
