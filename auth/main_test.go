@@ -12,15 +12,16 @@ import (
 	"net/url"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/sessions"
-	"go.uber.org/goleak"
 
 	"github.com/siokit/siokit/auth"
+	"github.com/siokit/siokit/internal/leaks"
 	"github.com/siokit/siokit/sessions"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
 
@@ -41,7 +42,7 @@ type app struct {
 func newApp(t *testing.T, store gorilla.Store, opts auth.Options) *app {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	sess, err := sessions.New(store, "app", sessions.Options{Logger: quiet})
+	sess, err := sessions.New(store, "app", sessions.Options{Logger: quiet, StoreTimeout: 20 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,7 @@ package echosio_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/siokit/siokit/internal/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }

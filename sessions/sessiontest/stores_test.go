@@ -9,29 +9,25 @@ import (
 	gincookie "github.com/gin-contrib/sessions/cookie"
 	ginredis "github.com/gin-contrib/sessions/redis"
 	gorilla "github.com/gorilla/sessions"
-	"go.uber.org/goleak"
 
+	"github.com/siokit/siokit/internal/leaks"
 	"github.com/siokit/siokit/sessions/sessiontest"
 )
 
-func TestMain(m *testing.M) {
+func TestMain(m *testing.M) { leaks.Main(withRedis{m}) }
+
+// withRedis runs tests while there is a redis-server.
+type withRedis struct{ *testing.M }
+
+func (m withRedis) Run() int {
 	socket, stop, err := startRedis()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sessiontest: redis-server does not start:", err)
-	} else {
-		redisSocket = socket
+		return m.M.Run()
 	}
-	code := m.Run()
-	if err == nil {
-		stop()
-	}
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	defer stop()
+	redisSocket = socket
+	return m.M.Run()
 }
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
