@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/siokit/siokit/engineio"
 )
@@ -14,7 +15,7 @@ func TestCloseWith(t *testing.T) {
 	errLast := errors.New("the login ended")
 	last := func() []*engineio.Message { return []*engineio.Message{message("why"), message("bye")} }
 	for range 50 { // two messages and a wake-up: the order decides
-		r := serve(t, engineio.Config{})
+		r := serve(t, engineio.Config{CloseTimeout: time.Minute})
 		ws, s := r.ws(t)
 		sid, p := r.open(t)
 		poll := r.park(t, sid)
@@ -36,7 +37,7 @@ func TestCloseWith(t *testing.T) {
 // A client that has read "3probe" and a noop does not poll any more. What is left for it, and the end,
 // waits for its "5"; engine.io-client would otherwise not notice before its ping timeout.
 func TestCloseWithWhileUpgrading(t *testing.T) {
-	r := serve(t, engineio.Config{})
+	r := serve(t, engineio.Config{CloseTimeout: time.Minute})
 	begin := func() (string, *session, *wsock) {
 		sid, s := r.open(t)
 		poll := r.park(t, sid)

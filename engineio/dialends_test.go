@@ -65,7 +65,7 @@ func TestDialEndsWhenItIsCancelled(t *testing.T) {
 					if !errors.Is(err, context.Canceled) {
 						t.Errorf("Dial: %v", err)
 					}
-				case <-time.After(5 * time.Second):
+				case <-time.After(patience):
 					t.Fatal("Dial still waits for an answer, long after it was cancelled")
 				}
 			})
@@ -99,7 +99,7 @@ func TestCloseDoesNotWaitForAnUpgrade(t *testing.T) {
 	go func() { c.Wait(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("the connection has ended, and Wait waits for the answer to its upgrade")
 	}
 }

@@ -81,59 +81,62 @@ func TestShutdown(t *testing.T) {
 // G-04, small: a client of every kind comes and goes, and nothing is left of it.
 func TestChurn(t *testing.T) {
 	const n = 200
-	r := serve(t, engineio.Config{Origins: []string{"http://app.test"}, UpgradeTimeout: 1500 * time.Millisecond, PingInterval: 1500 * time.Millisecond, PingTimeout: 500 * time.Millisecond}, receiving(echo))
-	r.ws(t) // clock and workers run
+	r := serve(t, engineio.Config{Origins: []string{"http://app.test"}, UpgradeTimeout: 3 * time.Second, PingInterval: 3 * time.Second, PingTimeout: 3 * time.Second}, receiving(echo))
+	first, _ := r.ws(t)
+	first.wantEcho("clock and workers run")
+	_ = first.Close()
 	ended := func() bool { return r.srv.Stats().Connections == 0 }
 	eventually(t, "the first is gone", ended)
 	r.client.CloseIdleConnections()
 	base := runtime.NumGoroutine()
-	for name, visit := range map[string]func(t *testing.T){
-		"ws": func(t *testing.T) {
+	for name, visit := range map[string]func(){
+		"ws": func() {
 			ws, _ := r.ws(t)
 			ws.wantEcho("x")
 			ws.put(string(frame(fin|opClose, "")))
 			ws.closed()
 			_ = ws.Close()
 		},
-		"ws without goodbye":   func(t *testing.T) { ws, _ := r.ws(t); _ = ws.Close() },
-		"polling":              func(t *testing.T) { sid, _ := r.open(t); r.post(t, sid, "4x"); r.get(t, sid); r.post(t, sid, "1") },
-		"upgraded":             func(t *testing.T) { sid, _ := r.open(t); ws := r.upgrade(t, sid); ws.wantEcho("x"); _ = ws.Close() },
-		"101 only":             func(t *testing.T) { sid, _ := r.open(t); _ = r.probe(t, sid).Close() },
-		"101 only, ws kept":    func(t *testing.T) { sid, _ := r.open(t); r.probe(t, sid) },
-		"stopped after 2probe": func(t *testing.T) { sid, _ := r.open(t); ws := r.probe(t, sid); ws.send("2probe"); _ = ws.Close() },
-		"stopped after 3probe": func(t *testing.T) {
+		"ws without goodbye":   func() { ws, _ := r.ws(t); _ = ws.Close() },
+		"polling":              func() { sid, _ := r.open(t); r.post(t, sid, "4x"); r.get(t, sid); r.post(t, sid, "1") },
+		"upgraded":             func() { sid, _ := r.open(t); ws := r.upgrade(t, sid); ws.wantEcho("x"); _ = ws.Close() },
+		"101 only":             func() { sid, _ := r.open(t); _ = r.probe(t, sid).Close() },
+		"101 only, ws kept":    func() { sid, _ := r.open(t); r.probe(t, sid) },
+		"stopped after 2probe": func() { sid, _ := r.open(t); ws := r.probe(t, sid); ws.send("2probe"); _ = ws.Close() },
+		"stopped after 3probe": func() {
 			sid, _ := r.open(t)
 			ws := r.probe(t, sid)
 			ws.send("2probe")
 			ws.wantText("3probe")
 		},
-		"refused origin": func(t *testing.T) { r.request(t, "GET", polling, "Origin: http://evil.test").wantForbidden(t) },
-		"refused upgrade origin": func(t *testing.T) {
+		"refused origin": func() { r.request(t, "GET", polling, "Origin: http://evil.test").wantForbidden(t) },
+		"refused upgrade origin": func() {
 			r.request(t, "GET", webSocket, withUpgrade("Origin: http://evil.test")...).wantForbidden(t)
 		},
-		"abandoned":      func(t *testing.T) { r.open(t) },
-		"abandoned poll": func(t *testing.T) { sid, _ := r.open(t); _ = r.park(t, sid).Close() },
+		"abandoned":      func() { r.open(t) },
+		"abandoned poll": func() { sid, _ := r.open(t); _ = r.park(t, sid).Close() },
 	} {
-		t.Run(name, func(t *testing.T) {
-			var wg sync.WaitGroup
-			var left atomic.Int64
-			left.Store(n)
-			for range 8 {
-				wg.Go(func() {
-					for left.Add(-1) >= 0 {
-						visit(t)
-					}
-				})
-			}
-			wg.Wait()
-			eventually(t, "no session is left", ended)
-		})
+		var wg sync.WaitGroup
+		var left atomic.Int64
+		left.Store(n)
+		for range 8 {
+			wg.Go(func() {
+				for left.Add(-1) >= 0 {
+					visit()
+				}
+			})
+		}
+		if wg.Wait(); t.Failed() {
+			t.Fatalf("the visit %q", name)
+		}
 	}
+	eventually(t, "no session is left", ended) // those that were abandoned end together
 	r.client.CloseIdleConnections()
 	goroutines(t, base+5)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.order {
+		s.until(t, "closed", func() bool { return len(s.reasons()) > 0 }) // the server forgets a session before it says so
 		if got := s.reasons(); len(got) != 1 {
 			t.Fatalf("a Receiver was closed %d times: %v", len(got), got)
 		}
@@ -216,7 +219,7 @@ func TestMethodsWhileClosing(t *testing.T) {
 // F-01, small: clients that do not read cost their own connection and nobody else's time.
 func TestSlowConsumers(t *testing.T) {
 	const healthy, stalled, size = 20, 50, 100_000
-	r := serve(t, engineio.Config{})
+	r := serve(t, engineio.Config{PingInterval: time.Hour}) // nobody answers pings
 	var conns []*engineio.Conn
 	var arrived atomic.Int64
 	more := make(chan struct{}, healthy)

@@ -168,7 +168,7 @@ func orderAcrossUpgrade(t *testing.T, random *rand.Rand) {
 // D-04: headers and attachments from many goroutines to one client, with pongs and pings between.
 func TestAttachmentsFollowTheirHeader(t *testing.T) {
 	const senders, each = 64, 100
-	r := serve(t, engineio.Config{OutboxBytes: 256 << 20, OutboxPackets: 1 << 20, PingInterval: 100 * time.Millisecond})
+	r := serve(t, engineio.Config{OutboxBytes: 256 << 20, OutboxPackets: 1 << 20, PingInterval: 100 * time.Millisecond, PingTimeout: time.Hour}) // which are not answered
 	ws, s := r.ws(t)
 	out := newLedger()
 	var wg sync.WaitGroup
@@ -228,7 +228,7 @@ func TestNothingIsLostByClose(t *testing.T) {
 		}
 	}
 	for range 10 {
-		r := serve(t, engineio.Config{})
+		r := serve(t, engineio.Config{CloseTimeout: time.Minute})
 		ws, s := r.ws(t)
 		out := newLedger()
 		var wg sync.WaitGroup

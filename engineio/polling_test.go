@@ -226,20 +226,19 @@ func TestPollThatIsNotRead(t *testing.T) {
 
 // The deadline of one answer must not hit the next request of a kept connection.
 func TestDeadlinesDoNotStayBehind(t *testing.T) {
-	r := serve(t, engineio.Config{WriteTimeout: 50 * time.Millisecond, BodyTimeout: 100 * time.Millisecond})
-	sid, s := r.open(t)
-	w := r.dial(t)
-	w.put(rawRequest("POST", polling+"&sid="+sid, "4a"))
-	w.answer("POST").want(t, 200, "ok")
-	_ = s.send("x")
-	w.put(rawRequest("GET", polling+"&sid="+sid, ""))
-	w.answer("GET").want(t, 200, "4x")
-	fired := make(chan struct{})
-	r.srv.AfterFunc(200*time.Millisecond, func() { close(fired) })
-	<-fired
-	w.put(rawRequest("POST", polling+"&sid="+sid, "4b"))
-	w.answer("POST").want(t, 200, "ok")
-	s.wantMessages(t, "a", "b")
+	bubble(t, engineio.Config{PingInterval: time.Hour}, func(t *testing.T, r *rig) {
+		sid, s := r.open(t)
+		w := r.dial(t)
+		w.put(rawRequest("POST", polling+"&sid="+sid, "4a"))
+		w.answer("POST").want(t, 200, "ok")
+		_ = s.send("x")
+		w.put(rawRequest("GET", polling+"&sid="+sid, ""))
+		w.answer("GET").want(t, 200, "4x")
+		pass(time.Minute) // longer than WriteTimeout and BodyTimeout
+		w.put(rawRequest("POST", polling+"&sid="+sid, "4b"))
+		w.answer("POST").want(t, 200, "ok")
+		s.wantMessages(t, "a", "b")
+	})
 }
 
 // A client on a slow link gets a large answer: what counts is that it goes on.

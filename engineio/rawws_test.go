@@ -68,7 +68,12 @@ func (r *rig) upgrade(t testing.TB, sid string) *wsock {
 	ws.wantText("3probe")
 	ws.send("5")
 	s := r.session(sid)
-	eventually(t, "upgraded", func() bool { return s.conn.Transport() == engineio.WebSocket })
+	upgraded := func() bool { return s.conn.Transport() == engineio.WebSocket }
+	if s.exact { // no time may pass
+		s.until(t, "upgraded", upgraded)
+	} else {
+		eventually(t, "upgraded", upgraded)
+	}
 	return ws
 }
 

@@ -108,6 +108,8 @@ func (s *session) wantClosed(t testing.TB, reason engineio.Reason) {
 	if got := s.reasons(); len(got) != 1 || got[0] != reason {
 		t.Errorf("closed %q, want %q once", got, reason)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.late > 0 {
 		t.Errorf("%d messages after Closed", s.late)
 	}

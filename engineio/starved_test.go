@@ -28,7 +28,7 @@ func (e echoing) Closed(engineio.Reason, error) {}
 // starvedServer is the server of TestStarvedServer, in a process of its own, until that dies.
 func starvedServer() {
 	srv, err := engineio.NewServer(engineio.Config{
-		PingInterval: 200 * time.Millisecond, PingTimeout: time.Second, // and the client below may be slow for as long
+		PingInterval: 200 * time.Millisecond, PingTimeout: 2 * time.Second, // and the client below may be slow for as long
 		Accept: func(c *engineio.Conn, _ *http.Request) (engineio.Receiver, error) { return echoing{c}, nil },
 	})
 	if err == nil {
@@ -85,7 +85,7 @@ func TestStarvedServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	alive.send("3")
-	time.Sleep(3 * time.Second) // the one thing that cannot be had by waiting for an event
+	time.Sleep(4 * time.Second) // the one thing that cannot be had by waiting for an event
 	if err := child.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/sessions"
 
@@ -19,6 +20,9 @@ import (
 )
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
+
+// patience is how long a store may take. It is long: machines are busy, and sessions wait for each other.
+const patience = 20 * time.Second
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
 
@@ -40,6 +44,9 @@ func manager(t *testing.T, store gorilla.Store, opts sessions.Options) *sessions
 	t.Helper()
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.StoreTimeout == 0 {
+		opts.StoreTimeout = patience
 	}
 	m, err := sessions.New(store, "app", opts)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	gorilla "github.com/gorilla/sessions"
 
@@ -434,7 +433,7 @@ func (s *holdStore) Save(r *http.Request, w http.ResponseWriter, gs *gorilla.Ses
 
 func TestSharedWaitsForAnotherSaveAndNoLonger(t *testing.T) {
 	store := &holdStore{Store: gorilla.NewFilesystemStore(t.TempDir(), testKey), entered: make(chan struct{}), goOn: make(chan struct{})}
-	m := manager(t, store, sessions.Options{Mode: sessions.Shared, StoreTimeout: time.Second})
+	m := manager(t, store, sessions.Options{Mode: sessions.Shared})
 	b := serve(t, m.Middleware(http.HandlerFunc(counter)))
 	b.get("/")
 	bind := func() context.Context {

@@ -3,7 +3,6 @@
 package leaktest
 
 import (
-	"testing"
 	"time"
 
 	"go.uber.org/goleak"
@@ -14,7 +13,7 @@ import (
 const patience = 20 * time.Second
 
 // Main is for TestMain: it runs the tests and ends the process, with a failure if a goroutine is left.
-func Main(m *testing.M) { goleak.VerifyTestMain(settled{m}) }
+func Main(m goleak.TestingM) { goleak.VerifyTestMain(settled{m}) }
 
 // Find returns an error with the stacks of the goroutines that are left and do not end, nil if there are none.
 func Find(options ...goleak.Option) error { return find(patience, options...) }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"testing"
+	"time"
 
 	ginsessions "github.com/gin-contrib/sessions"
 	gincookie "github.com/gin-contrib/sessions/cookie"
@@ -140,7 +141,7 @@ func (p *page) connect(m *sessions.Manager) context.Context {
 
 func manager(t *testing.T, store gorilla.Store, mode sessions.Mode) *sessions.Manager {
 	t.Helper()
-	m, err := sessions.New(store, "app", sessions.Options{Mode: mode, Logger: slog.New(slog.DiscardHandler)})
+	m, err := sessions.New(store, "app", sessions.Options{Mode: mode, Logger: slog.New(slog.DiscardHandler), StoreTimeout: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/sessions"
 
@@ -78,8 +79,11 @@ func Run(t *testing.T, kind Kind, open func(t *testing.T) gorilla.Store) {
 	}
 }
 
+// patience is how long a store may take here. It is long: machines are busy, and writers wait for each other.
+const patience = 30 * time.Second
+
 func options(mode sessions.Mode) sessions.Options {
-	return sessions.Options{Mode: mode, Logger: slog.New(slog.DiscardHandler)}
+	return sessions.Options{Mode: mode, Logger: slog.New(slog.DiscardHandler), StoreTimeout: patience}
 }
 
 // app is an application with one browser.

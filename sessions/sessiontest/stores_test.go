@@ -14,24 +14,20 @@ import (
 	"github.com/siokit/siokit/sessions/sessiontest"
 )
 
-func TestMain(m *testing.M) {
+func TestMain(m *testing.M) { leaktest.Main(withRedis{m}) }
+
+// withRedis runs tests while there is a redis-server.
+type withRedis struct{ *testing.M }
+
+func (m withRedis) Run() int {
 	socket, stop, err := startRedis()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sessiontest: redis-server does not start:", err)
-	} else {
-		redisSocket = socket
+		return m.M.Run()
 	}
-	code := m.Run()
-	if err == nil {
-		stop()
-	}
-	if code == 0 {
-		if err := leaktest.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	defer stop()
+	redisSocket = socket
+	return m.M.Run()
 }
 
 var testKey = []byte("0123456789abcdef0123456789abcdef")
