@@ -232,7 +232,8 @@ func TestReasons(t *testing.T) {
 			t.Run(string(row.want)+" "+transport, func(t *testing.T) {
 				cfg := core.Config{OutboxBytes: 100_000}
 				if row.want == core.PingTimeout { // the others must not end like this on a busy machine
-					cfg.PingInterval, cfg.PingTimeout = 200*time.Millisecond, time.Second
+					t.Parallel()
+					cfg.PingInterval, cfg.PingTimeout = 2*time.Second, time.Second // nor this one before it has joined
 				}
 				a := serve(t, cfg)
 				type end struct {
@@ -306,7 +307,8 @@ func TestDisconnectInOnConnect(t *testing.T) {
 }
 
 func TestConnectTimeout(t *testing.T) { // S-41, S-42
-	for name, behave := range map[string]func(p *peer){
+	t.Parallel()
+	behaviours := map[string]func(p *peer){
 		"never connects":  func(*peer) {},
 		"is only refused": func(p *peer) { p.send("0/none,"); p.want(`4/none,{"message":"Invalid namespace"}`) },
 		"leaves":          func(p *peer) { p.join("/", ""); p.send("1") },
@@ -320,20 +322,25 @@ func TestConnectTimeout(t *testing.T) { // S-41, S-42
 			p.send(`2["away"]`)
 			p.want("1")
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			eachTransport(t, func(t *testing.T, transport string) {
-				a := serve(t, core.Config{ConnectTimeout: 2 * time.Second}) // on a busy machine stays has to join in it
-				core.On(a, "away", func(c *core.Context, _ core.None) error { c.Disconnect(); return nil })
-				p, stays := a.dial(transport), a.dial(transport)
-				stays.join("/", "")
-				behave(p)
-				p.wantClosed()
-				stays.wantAlive()
-			})
-		})
 	}
+	eachTransport(t, func(t *testing.T, transport string) {
+		a := serve(t, core.Config{ConnectTimeout: 4 * time.Second}) // on a busy machine all have to join in it
+		core.On(a, "away", func(c *core.Context, _ core.None) error { c.Disconnect(); return nil })
+		stays := a.dial(transport)
+		stays.join("/", "")
+		peers := make(map[string]*peer)
+		for name, behave := range behaviours {
+			peers[name] = a.dial(transport)
+			behave(peers[name])
+		}
+		for name, p := range peers {
+			t.Run(name, func(t *testing.T) {
+				p.t = t
+				p.wantClosed()
+			})
+		}
+		stays.wantAlive()
+	})
 }
 
 func TestAttachmentTimeout(t *testing.T) { // V-42 b

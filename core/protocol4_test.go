@@ -330,10 +330,12 @@ func TestProtocol4Events(t *testing.T) {
 // Old clients connect to "/" without asking, so there is no CONNECT to wait for. One that was refused
 // there and joins nothing else does not stay.
 func TestProtocol4ConnectTimeout(t *testing.T) {
-	a := serve(t, core.Config{AllowEIO3: true, ConnectTimeout: time.Second})
+	t.Parallel()
+	const timeout = 4 * time.Second // on a busy machine both have to be answered in it
+	a := serve(t, core.Config{AllowEIO3: true, ConnectTimeout: timeout})
 	stays := a.dialOld("websocket", "")
 	stays.want("0")
-	b := serve(t, core.Config{AllowEIO3: true, ConnectTimeout: time.Second})
+	b := serve(t, core.Config{AllowEIO3: true, ConnectTimeout: timeout})
 	b.Use(func(context.Context) error { return &core.ConnectError{Message: "nope"} })
 	goes := b.dialOld("websocket", "")
 	goes.want(`4"nope"`)

@@ -56,8 +56,11 @@ func TestStuckHandler(t *testing.T) {
 func TestBackPressure(t *testing.T) {
 	eachTransport(t, func(t *testing.T, transport string) {
 		a := serve(t, core.Config{PingInterval: 100 * time.Millisecond, PingTimeout: patience})
-		gate, handled := make(chan struct{}), make(chan int, 3000)
+		entered, gate, handled := make(chan struct{}), make(chan struct{}), make(chan int, 3000)
 		core.On(a, "n", func(_ *core.Context, n int) error {
+			if n == 0 {
+				close(entered)
+			}
 			<-gate
 			handled <- n
 			return nil
@@ -71,6 +74,7 @@ func TestBackPressure(t *testing.T) {
 		}
 		sent := make(chan struct{})
 		go func() { p.send(packets...); close(sent) }()
+		receive(t, entered) // this one is not in the queue any more
 		eventually(t, "the queue is full", func() bool { return s.QueuedEvents() == 256 })
 		<-time.After(200 * time.Millisecond) // what would come has come: there is no event for "nothing more"
 		if got := s.QueuedEvents(); got != 256 || !s.Connected() {

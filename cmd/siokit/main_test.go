@@ -151,7 +151,7 @@ func TestCountOfEarlyEvents(t *testing.T) {
 		}
 		select {
 		case <-said:
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("the event was not sent")
 		}
 		if code, out, errs := siokit(t, "", "-count", "1", "-ack", ts.URL, "ask", "me"); code != exitOK || !strings.Contains(out, `<= ask "me"`) {
@@ -218,7 +218,7 @@ func TestInputThatEndsWithoutAConnection(t *testing.T) {
 		if got != "late" {
 			t.Errorf("the server got %q", got)
 		}
-	case <-time.After(2 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the command has ended well, and the server has got nothing")
 	}
 }
@@ -255,8 +255,9 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		"unknown namespace": {exitFailed, []string{url + "/socket.io/", "x"}, "is mounted is -path"},
 		"flag after URL":    {exitUsage, []string{url, "-json"}, "siokit -json " + url},
 		"wrong path":        {exitFailed, []string{"-path", "/elsewhere/", url, "x"}, "(-path)"},
-		"no ack":            {exitFailed, []string{"-timeout", "300ms", "-ack", url, "unknown"}, "does it have a handler"},
-		"reserved":          {exitFailed, []string{url, "connect"}, "reserved"},
+		// The time is that of connecting, too.
+		"no ack":   {exitFailed, []string{"-timeout", "4s", "-ack", url, "unknown"}, "does it have a handler"},
+		"reserved": {exitFailed, []string{url, "connect"}, "reserved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, errs := siokit(t, "", test.args...)

@@ -425,8 +425,8 @@ func TestReconnectStorm(t *testing.T) {
 	if within < n*99/100 || len(back) < n {
 		t.Errorf("%d of %d are back within 30 s, %d within a minute", within, n, len(back))
 	}
-	// The bar's times are for four processors that do nothing else.
-	idleMachine := runtime.NumCPU() >= 4
+	// The bar's times are for four processors that do nothing else, not for one of many packages under test.
+	idleMachine := runtime.NumCPU() >= 4 && (soak || os.Getenv("SIOKIT_STORM") != "")
 	if idleMachine && largest(s.refusals, 0.99) > 50*time.Millisecond {
 		t.Errorf("a refusal took %s, want 50ms", largest(s.refusals, 0.99))
 	}
