@@ -13,7 +13,7 @@ import (
 )
 
 // patience is how long what must come may take on a machine that is busy.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // serve starts a siokit server for a test. setup registers handlers.
 func serve(t *testing.T, cfg core.Config, setup func(srv *core.Server)) (url string) {
