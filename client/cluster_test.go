@@ -27,7 +27,7 @@ func cluster(t *testing.T, n int) (servers []*core.Server, urls []string) {
 		}))
 	}
 	for _, srv := range servers {
-		for end := time.Now().Add(20 * time.Second); len(srv.Nodes()) != n-1; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(patience); len(srv.Nodes()) != n-1; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("a server knows %d others of %d", len(srv.Nodes()), n-1)
 			}

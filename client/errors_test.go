@@ -54,7 +54,7 @@ func TestFailuresSayWhatToDo(t *testing.T) {
 		"busy":                 {handler(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }), client.Options{}, "try again later"},
 		"gateway":              {handler(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }), client.Options{}, "proxy in front"},
 		"nothing listens":      {"http://127.0.0.1:1", client.Options{}, "nothing listens there"},
-		"no such host":         {"http://host.invalid", client.Options{}, "spelled right"},
+		"no such host":         {"http://host..invalid", client.Options{}, "spelled right"}, // which no resolver is asked about
 		"certificate":          {secure.URL, client.Options{}, "RootCAs"},
 		"no tls":               {strings.Replace(plain, "http:", "https:", 1), client.Options{}, "use http://"},
 		"tls":                  {strings.Replace(secure.URL, "https:", "http:", 1), client.Options{}, "use https://"},

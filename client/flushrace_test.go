@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // What waits for a connection goes on waiting when that ends as it begins.
 func TestABufferOutlivesAConnectionThatEndsAtOnce(t *testing.T) {
 	got := make(chan struct{}, 1000)
+	var attempts atomic.Int64 // of the present client
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method == http.MethodPost:
@@ -28,7 +30,9 @@ func TestABufferOutlivesAConnectionThatEndsAtOnce(t *testing.T) {
 			}
 			fmt.Fprint(w, "ok")
 		case r.URL.Query().Get("sid") == "":
-			fmt.Fprint(w, `0{"sid":"x","upgrades":[],"pingInterval":5,"pingTimeout":5,"maxPayload":1000000}`)
+			// 10 ms; longer after each five attempts, or a machine that always takes longer would never connect.
+			half := 5 << (attempts.Add(1) / 5)
+			fmt.Fprintf(w, `0{"sid":"x","upgrades":[],"pingInterval":%d,"pingTimeout":%[1]d,"maxPayload":1000000}`, half)
 		default:
 			time.Sleep(7*time.Millisecond + time.Duration(rand.IntN(4_000_000))) // the heartbeat is over about now
 			fmt.Fprint(w, `40{"sid":"x"}`)
@@ -36,6 +40,7 @@ func TestABufferOutlivesAConnectionThatEndsAtOnce(t *testing.T) {
 	}))
 	defer ts.Close()
 	for range 50 {
+		attempts.Store(0)
 		lost := make(chan error, 10)
 		c := newClient(t, ts.URL, client.Options{
 			Transports: []string{"polling"}, RetryConnect: true, ReconnectDelay: time.Millisecond, ReconnectDelayMax: time.Millisecond,

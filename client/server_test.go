@@ -12,6 +12,9 @@ import (
 	"github.com/siokit/siokit/core"
 )
 
+// patience is how long what must come may take on a machine that is busy.
+const patience = time.Minute
+
 // serve starts a siokit server for a test. setup registers handlers.
 func serve(t *testing.T, cfg core.Config, setup func(srv *core.Server)) (url string) {
 	t.Helper()
@@ -25,7 +28,7 @@ func serve(t *testing.T, cfg core.Config, setup func(srv *core.Server)) (url str
 	}
 	ts := httptest.NewServer(srv)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := srv.Shutdown(ctx); err != nil {
 			t.Errorf("the server did not end: %v", err)
@@ -57,7 +60,7 @@ func connect(t *testing.T, c *client.Client) {
 
 // within is the patience of a test.
 func within(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -67,7 +70,7 @@ func next[T any](t *testing.T, ch <-chan T) (v T) {
 	t.Helper()
 	select {
 	case v = <-ch:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("nothing came")
 	}
 	return v

@@ -67,7 +67,7 @@ func TestRedis(t *testing.T) {
 	roundTrip(t, "valkey://:p%40ss@"+p.Addr, "c")
 	roundTrip(t, "unix://:p%40ss@"+socket, "c")
 	open := brokertest.Redis(t)
-	sentinel := brokertest.Sentinel(t, "flask-socketio", open.Addr)
+	sentinel := brokertest.Sentinel(t, "flask-socketio", open.Addr, time.Minute)
 	roundTrip(t, "redis+sentinel://"+sentinel.Addr+"/0/flask-socketio", "c")
 	roundTrip(t, "redis+sentinel://"+sentinel.Addr, "flask-socketio")
 }

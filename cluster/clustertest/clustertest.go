@@ -37,7 +37,7 @@ type Options struct {
 	// keeps; with -short 10,000.
 	Messages int
 	// Recovery is how long after Broker.Start has returned messages may take to go both ways again.
-	// Default 15 s: a third of it is what the buses of siokit need on an idle machine.
+	// Default 30 s: a sixth of it is what the buses of siokit need on an idle machine.
 	Recovery time.Duration
 	// NoLog is for a bus that has no log, and whose broker cannot be away when a bus starts.
 	NoLog bool
@@ -76,7 +76,7 @@ func Run(t *testing.T, open func(t *testing.T, s Settings) cluster.Bus, opts Opt
 		}
 	}
 	if opts.Recovery == 0 {
-		opts.Recovery = 15 * time.Second
+		opts.Recovery = 30 * time.Second
 	}
 	s := &suite{open: open, opts: opts}
 	for _, test := range []struct {

@@ -113,13 +113,18 @@ func (s *suite) nodeDies(t *testing.T) {
 	c, _ := s.node(t, end, "C", opts)
 	know(t, a, 2)
 	end.dead.Store(true)
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second) // in which B answers, on a busy machine too
-	defer cancel()
-	sockets, err := a.Fetch(ctx, everyone())
-	silent, ok := errors.AsType[*cluster.SilentError](err)
-	if !ok || !slices.Equal(silent.Nodes, []string{c.ID()}) || !slices.Equal(socketIDs(sockets), []string{atB.name}) {
-		t.Errorf("%v, %v; want B's socket, and that %s is silent", socketIDs(sockets), err, c.ID())
-	}
+	timeout := 500 * time.Millisecond
+	until(t, "B's socket, and that C is silent", func() bool {
+		timeout *= 2 // until B answers in time, on a busy machine too
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		defer cancel()
+		sockets, err := a.Fetch(ctx, everyone())
+		silent, ok := errors.AsType[*cluster.SilentError](err)
+		if !ok || !slices.Contains(silent.Nodes, c.ID()) {
+			t.Fatalf("%v, %v; want that %s is silent", socketIDs(sockets), err, c.ID())
+		}
+		return len(silent.Nodes) == 1 && slices.Equal(socketIDs(sockets), []string{atB.name})
+	})
 }
 
 // A-35, F-11: clusters with different keys, or on different channels, do not hear each other.
@@ -263,14 +268,15 @@ func (s *suite) garbage(t *testing.T) {
 		publish(t, enemy, hostile(i, deep))
 	}
 	until(t, "all garbage is counted", func() bool { return a.Stats().Invalid-before >= n })
-	took := time.Hour // the fastest of some: the machine may be busy
-	for range 5 {
+	const most = 100 * time.Millisecond
+	took := time.Hour // the fastest of many: the machine may be busy
+	for tries := 0; tries < 100 && took > most; tries++ {
 		start := time.Now()
 		publish(t, enemy, []byte(`{"method":"emit","event":"valid","data":[],"namespace":"/","room":null,"host_id":"py"}`))
 		local.expect(t, "emit valid / * []")
 		took = min(took, time.Since(start))
 	}
-	if took > 100*time.Millisecond {
+	if took > most {
 		t.Errorf("the next valid message took %s", took)
 	}
 	if got := a.Stats().Invalid - before; got != n {

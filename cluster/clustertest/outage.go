@@ -51,8 +51,8 @@ func (l *lines) count(prefix string) (n int) {
 	return n
 }
 
-// atOnce fails when calls have blocked. Half of them must take a millisecond at most: a busy machine may
-// interrupt the rest, and a bus that blocks blocks more than those.
+// atOnce fails when calls have blocked. Half of them must take 20 ms at most: a busy machine may interrupt
+// the rest, and a bus that blocks blocks more than those, for as long as the broker is away.
 func atOnce(t *testing.T, n int, call func(i int)) {
 	t.Helper()
 	took := make([]time.Duration, n)
@@ -62,7 +62,7 @@ func atOnce(t *testing.T, n int, call func(i int)) {
 		took[i] = time.Since(start)
 	}
 	slices.Sort(took)
-	if took[n/2] > time.Millisecond || took[n-1] > 10*time.Second {
+	if took[n/2] > 20*time.Millisecond || took[n-1] > 10*time.Second {
 		t.Errorf("Publish takes %s, at most %s: it must not wait for the broker", took[n/2], took[n-1])
 	}
 }

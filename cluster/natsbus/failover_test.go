@@ -44,7 +44,7 @@ func TestLameDuck(t *testing.T) {
 	}
 	faulttest.Until(t, "the servers know each other", func() bool { return servers[0].NumRoutes() > 0 && servers[1].NumRoutes() > 0 })
 	faulttest.Failover(t, func(t *testing.T) cluster.Bus {
-		nc, err := nats.Connect(servers[0].ClientURL(), nats.MaxReconnects(-1))
+		nc, err := nats.Connect(servers[0].ClientURL(), nats.MaxReconnects(-1), dialTimeout)
 		if err != nil {
 			t.Fatal(err)
 		}

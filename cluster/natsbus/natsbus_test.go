@@ -19,6 +19,9 @@ import (
 
 func TestMain(m *testing.M) { leaktest.Main(m) }
 
+// dialTimeout is for machines that are busy.
+var dialTimeout = nats.Timeout(20 * time.Second)
+
 var discard = slog.New(slog.DiscardHandler)
 
 // broker is a NATS server inside the test.
@@ -56,7 +59,7 @@ func start(t *testing.T) *broker {
 
 func connect(t *testing.T, b *broker) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(b.url(), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true))
+	nc, err := nats.Connect(b.url(), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), dialTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}

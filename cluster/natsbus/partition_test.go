@@ -24,7 +24,7 @@ func TestPartition(t *testing.T) {
 					url = "nats://" + proxy.Addr
 				}
 				// The server tells clients its own address, which goes around the proxy.
-				nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.IgnoreDiscoveredServers())
+				nc, err := nats.Connect(url, nats.MaxReconnects(-1), nats.IgnoreDiscoveredServers(), dialTimeout)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -128,7 +128,7 @@ func TestOneCluster(t *testing.T) {
 		// Acks: every client of both answers, with binary.
 		m.js(`for (const name in clients) clients[name].on("ask", (n, done) => done({ name, n, bin: Buffer.from(name) }))`)
 		var answers []string
-		m.node.do(t, &answers, `return (await io.timeout(5000).emitWithAck("ask", 7)).map((a) => a.name + a.n + Buffer.from(a.bin).toString()).sort()`)
+		m.node.do(t, &answers, `return (await io.timeout(20000).emitWithAck("ask", 7)).map((a) => a.name + a.n + Buffer.from(a.bin).toString()).sort()`)
 		m.both(`["ask",7,"ack"]`)
 		if want := []string{"g7g", "n7n"}; !slices.Equal(answers, want) {
 			t.Errorf("%q", answers)
@@ -197,7 +197,8 @@ func TestOneCluster(t *testing.T) {
 		m.both(`["a server was told","by node"]`)
 
 		// Other namespaces, and the emitter.
-		m.js(`io.of("/chat"); await connect("nc", url + "/chat", args[0]); await connect("gc", args[1] + "/chat", args[0])`, map[string]any{"transports": []string{transport}}, m.url)
+		m.js(`io.of("/chat"); await connect("nc", url + "/chat", args[0]); await connect("gc", args[1] + "/chat", args[0]);
+			while ((await counted("/chat")) < 2) await new Promise((done) => setTimeout(done, 5))`, map[string]any{"transports": []string{transport}}, m.url)
 		m.js(`emitter.of("/chat").emit("in chat", 1); emitter.except(args[0]).emit("x"); emitter.to("r").compress(false).emit("bin", Buffer.from([9]))`, m.atNode)
 		m.want("nc", `["in chat",1]`)
 		m.want("gc", `["in chat",1]`)
@@ -271,13 +272,13 @@ func TestConnectionsAreCut(t *testing.T) {
 	a.OpenNamespace("/x")
 	rdb := client(t, server.Addr)
 	m.js(`io.of("/x"); while ((await counted("/x")) < 2) await new Promise((done) => setTimeout(done, 5))`)
-	whole := func() {
+	whole := func(event string) { // each time another: of the last there may be more to come
 		t.Helper()
 		until(t, "it receives again", func() bool {
-			_ = m.node.start(t, `io.of("/x").emit("ping")`) // which may fail while Node's client is away
+			_ = m.node.start(t, `io.of("/x").emit(args[0])`, event) // which may fail while Node's client is away
 			select {
 			case call := <-r.calls:
-				return call == `emit ping /x * []`
+				return call == `emit `+event+` /x * []`
 			case <-time.After(50 * time.Millisecond):
 				return false
 			}
@@ -291,10 +292,10 @@ func TestConnectionsAreCut(t *testing.T) {
 			_, err := a.Fetch(t.Context(), all("/x"))
 			return err == nil
 		})
-		check(t, a.Healthy())
+		until(t, "it is healthy", func() bool { return a.Healthy() == nil })
 	}
 	check(t, rdb.ClientKillByFilter(t.Context(), "TYPE", "pubsub").Err())
-	whole()
+	whole("cut")
 	server.Stop(t)
 	until(t, "it notices", func() bool { return a.Healthy() != nil })
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -303,7 +304,7 @@ func TestConnectionsAreCut(t *testing.T) {
 		t.Error(err)
 	}
 	server.Start(t)
-	whole()
+	whole("away")
 }
 
 // The Redis users of docs/node-cluster.md can do what they must, and no more.

@@ -52,7 +52,7 @@ func TestRedisCluster(t *testing.T) {
 	var servers []*redis.Client
 	for range 3 {
 		// The port that cluster nodes use among themselves is 10,000 higher unless it is given.
-		p := brokertest.Redis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", brokertest.FreePort(t))
+		p := brokertest.Redis(t, "--cluster-enabled", "yes", "--cluster-port", brokertest.FreePort(t))
 		rdb := redis.NewClient(&redis.Options{Addr: p.Addr})
 		t.Cleanup(func() { _ = rdb.Close() })
 		addrs, servers = append(addrs, p.Addr), append(servers, rdb)
@@ -80,7 +80,12 @@ func TestRedisCluster(t *testing.T) {
 	for _, rdb := range servers {
 		until(t, "the servers are a cluster", func() bool {
 			info, err := rdb.ClusterInfo(ctx).Result()
-			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3")
+			if err != nil || !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, "cluster_known_nodes:3") {
+				return false
+			}
+			// And each has a connection to each: what is published is lost for a server to which there is none.
+			nodes, err := rdb.ClusterNodes(ctx).Result()
+			return err == nil && strings.Count(nodes, " connected") == 3 && !strings.Contains(nodes, "handshake")
 		})
 	}
 	clustertest.Run(t, opener(func() redis.UniversalClient {
@@ -123,12 +128,13 @@ func TestSentinel(t *testing.T) {
 	t.Parallel() // it waits more than it works
 	for _, test := range []struct {
 		name string
+		away time.Duration // after which Sentinel takes the master for dead
 		most time.Duration // from the last event that came before to the first after
 		fail func(t *testing.T, master, sentinel *brokertest.Process)
 	}{
 		// Publishers know at once; a subscription stays with the old master, where nothing comes any more, until
 		// the node notices (here after 1.5 s, by default after 15 s).
-		{"failover", 5 * time.Second, func(t *testing.T, _, sentinel *brokertest.Process) {
+		{"failover", time.Minute, 5 * time.Second, func(t *testing.T, _, sentinel *brokertest.Process) {
 			rdb := redis.NewSentinelClient(&redis.Options{Addr: sentinel.Addr})
 			defer rdb.Close()
 			if err := rdb.Failover(t.Context(), "main").Err(); err != nil {
@@ -136,20 +142,20 @@ func TestSentinel(t *testing.T) {
 			}
 		}},
 		// Sentinel waits for a second, then elects, then the replica must say that it is the master.
-		{"death", 10 * time.Second, func(t *testing.T, master, _ *brokertest.Process) { master.Stop(t) }},
+		{"death", time.Second, 10 * time.Second, func(t *testing.T, master, _ *brokertest.Process) { master.Stop(t) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			sentinel(t, test.most, test.fail)
+			sentinel(t, test.away, test.most, test.fail)
 		})
 	}
 }
 
-func sentinel(t *testing.T, most time.Duration, fail func(t *testing.T, master, sentinel *brokertest.Process)) {
+func sentinel(t *testing.T, away, most time.Duration, fail func(t *testing.T, master, sentinel *brokertest.Process)) {
 	master := brokertest.Redis(t)
 	host, port, _ := net.SplitHostPort(master.Addr)
 	replica := brokertest.Redis(t, "--replicaof", host+" "+port)
-	sentinel := brokertest.Sentinel(t, "main", master.Addr)
+	sentinel := brokertest.Sentinel(t, "main", master.Addr, away)
 	until(t, "Sentinel knows the replica", func() bool {
 		rdb := redis.NewSentinelClient(&redis.Options{Addr: sentinel.Addr})
 		defer rdb.Close()

@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"bufio"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/siokit/siokit/cluster"
 	"github.com/siokit/siokit/cluster/busurl"
 	"github.com/siokit/siokit/cluster/internal/brokertest"
 	"github.com/siokit/siokit/internal/conformance"
@@ -26,7 +29,7 @@ import (
 // sees those too.
 func TestMain(m *testing.M) {
 	if name := os.Getenv("SIOKIT_NODE"); name != "" {
-		if err := serveNode(name, os.Getenv("SIOKIT_NODE_BUS"), strings.Fields(os.Getenv("SIOKIT_NODE_PARTS"))); err != nil {
+		if err := serveNode(name, os.Getenv("SIOKIT_NODE_BUS"), strings.Fields(os.Getenv("SIOKIT_NODE_PARTS")), os.Getenv("SIOKIT_NODE_JOINS") != ""); err != nil {
 			fmt.Fprintln(os.Stderr, "node", name, err)
 			os.Exit(1)
 		}
@@ -35,28 +38,63 @@ func TestMain(m *testing.M) {
 	leaktest.Main(m)
 }
 
-// serveNode serves parts of the fixture, given as part=address, until stdin ends.
-func serveNode(name, bus string, parts []string) (err error) {
+// serveNode serves parts of the fixture, given as part=address, until stdin ends. One that joins another says so
+// when they know each other.
+func serveNode(name, bus string, parts []string, joins bool) (err error) {
 	for _, p := range parts {
 		part, address, _ := strings.Cut(p, "=")
 		b, err := busurl.Open(bus, busurl.Options{Channel: "siokit-" + part, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return err
 		}
-		stop, err := conformance.ServePart(part, address, name, b)
+		m := &meeting{Bus: b, hosts: make(map[string]bool), met: make(chan struct{})}
+		stop, err := conformance.ServePart(part, address, name, m)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, stop()) }()
+		if joins {
+			select {
+			case <-m.met:
+			case <-time.After(time.Minute):
+				return fmt.Errorf("the other node is not heard on the bus of %s", part)
+			}
+		}
 	}
 	fmt.Println("serving")
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	return nil
 }
 
+// meeting is a bus that notices when two nodes have said hello on it: its own, and then the other, which answers.
+type meeting struct {
+	cluster.Bus
+	hosts map[string]bool // owned by the receiver
+	met   chan struct{}
+}
+
+func (m *meeting) Subscribe(ctx context.Context, receive func([]byte)) error {
+	return m.Bus.Subscribe(ctx, func(msg []byte) {
+		receive(msg)
+		var hello struct {
+			Method string `json:"method"`
+			Host   string `json:"host_id"`
+		}
+		if len(m.hosts) < 2 && json.Unmarshal(msg, &hello) == nil && hello.Method == "go.hello" {
+			if m.hosts[hello.Host] = true; len(m.hosts) == 2 {
+				close(m.met)
+			}
+		}
+	})
+}
+
+// Resubscribe is what a node asks of a bus on which nothing comes back.
+func (m *meeting) Resubscribe() { m.Bus.(interface{ Resubscribe() }).Resubscribe() }
+
 // A node is a process that serves parts of the fixture.
 type node struct {
 	name, bus string
+	joins     bool              // another that runs already
 	ports     map[string]string // of the parts
 	cmd       *exec.Cmd
 	stdin     io.Closer
@@ -81,6 +119,9 @@ func (n *node) start() error {
 	}
 	n.cmd = exec.Command(program)
 	n.cmd.Env = append(os.Environ(), "SIOKIT_NODE="+n.name, "SIOKIT_NODE_BUS="+n.bus, "SIOKIT_NODE_PARTS="+strings.Join(parts, " "))
+	if n.joins {
+		n.cmd.Env = append(n.cmd.Env, "SIOKIT_NODE_JOINS=1")
+	}
 	n.cmd.Stderr = os.Stderr
 	if n.stdin, err = n.cmd.StdinPipe(); err != nil {
 		return err
@@ -131,6 +172,7 @@ func newFleet(t *testing.T, bus string, parts []string) *fleet {
 	f := &fleet{env: []string{"SIOKIT_SERVERS=2", "SIOKIT_UPGRADES=40"}}
 	for _, name := range []string{"a", "b"} {
 		n := newNode(t, name, bus, parts)
+		n.joins = name == "b"
 		if err := n.start(); err != nil {
 			t.Fatal(err)
 		}

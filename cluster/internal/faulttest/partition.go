@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,23 +39,33 @@ type Node struct {
 	Bus cluster.Bus
 	t   testing.TB
 	sid string
+	log *alarm
 
 	mu   sync.Mutex
 	got  map[string][]int // numbers that have come, by who sent them; guarded by mu
 	next int              // guarded by mu
+	said time.Time        // when the last was sent; guarded by mu
 }
+
+// alarm is the log of a node, and keeps what has gone wrong.
+type alarm struct {
+	slog.Handler
+	raised atomic.Bool
+}
+
+func (a *alarm) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+func (a *alarm) Handle(context.Context, slog.Record) error        { a.raised.Store(true); return nil }
 
 // NewNode starts a node that ends with the test.
 func NewNode(t testing.TB, bus cluster.Bus, name string, opts cluster.Options) *Node {
 	t.Helper()
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
+	log := &alarm{Handler: slog.DiscardHandler}
+	opts.Logger = slog.New(log)
 	node, err := cluster.NewNode(bus, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &Node{Node: node, Bus: bus, t: t, sid: name, got: make(map[string][]int)}
+	n := &Node{Node: node, Bus: bus, t: t, sid: name, log: log, got: make(map[string][]int)}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	t.Cleanup(func() {
@@ -77,8 +88,24 @@ func (n *Node) Say() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.next++
+	n.said = time.Now()
 	n.Emit(&cluster.Emit{Audience: everyone, Event: n.sid, Data: []byte("[" + strconv.Itoa(n.next) + "]")})
 }
+
+// Repeat says another number if none has been said for some seconds. On a busy machine a node may subscribe anew
+// after all is well, and what is said meanwhile is lost: waiting for that would be in vain.
+func (n *Node) Repeat() {
+	n.mu.Lock()
+	since := time.Since(n.said)
+	n.mu.Unlock()
+	if since > 3*time.Second {
+		n.Say()
+	}
+}
+
+// WasUnhealthy reports whether the node is unhealthy, or has said so in its log: it may be well again before
+// anybody looks.
+func (n *Node) WasUnhealthy() bool { return n.Healthy() != nil || n.log.raised.Load() }
 
 // Said returns the last number that was sent.
 func (n *Node) Said() int {
@@ -135,7 +162,7 @@ func Options() cluster.Options {
 }
 
 // busy is what a machine that is busy may add to a time that is promised.
-const busy = 4 * time.Second
+const busy = 8 * time.Second
 
 // A Fault happens between a node and its broker.
 type Fault struct {
@@ -176,6 +203,7 @@ func Partition(t *testing.T, open func(t *testing.T, faulty bool) cluster.Bus, f
 	// A's first subscription may still be being replaced: a replica is deaf until it has been synchronised.
 	Until(t, "an event", func() bool { b.Say(); last, _ := a.Heard(b); return last > 0 })
 
+	a.log.raised.Store(false)
 	fault.Begin(t)
 	began := time.Now()
 	for range 10 {
@@ -194,14 +222,22 @@ func Partition(t *testing.T, open func(t *testing.T, faulty bool) cluster.Bus, f
 		}
 		return ids, silent, time.Since(start)
 	}
-	ids, silent, took := ask(b)
-	if !slices.Contains(ids, "C") || took > opts.RequestTimeout*21/20+busy {
-		t.Errorf("the others ask for %s and get %q, silent %q", took, ids, silent)
-	}
-	if !slices.Contains(ids, "A") && !slices.Equal(silent, []string{a.ID()}) {
-		t.Errorf("A is neither in the result %q nor silent %q", ids, silent)
-	}
-	Until(t, "A is unhealthy", func() bool { return a.Healthy() != nil })
+	unnamed := 0
+	Until(t, "the others get C's answer", func() bool { // which on a busy machine may come too late, so they ask again
+		waits := slices.Contains(b.Nodes(), a.ID())
+		ids, silent, took := ask(b)
+		if took > opts.RequestTimeout*21/20+busy {
+			t.Errorf("the others ask for %s and get %q, silent %q", took, ids, silent)
+		}
+		if waits && !slices.Contains(ids, "A") && !slices.Contains(silent, a.ID()) {
+			if unnamed++; unnamed > 1 { // once B may have given A up just before
+				t.Errorf("A is neither in the result %q nor silent %q", ids, silent)
+			}
+			return false
+		}
+		return slices.Contains(ids, "C")
+	})
+	Until(t, "A is unhealthy", a.WasUnhealthy)
 	if took := time.Since(began); took > opts.DeadAfter+busy {
 		t.Errorf("A was unhealthy after %s, want %s", took, opts.DeadAfter)
 	}
@@ -215,9 +251,10 @@ func Partition(t *testing.T, open func(t *testing.T, faulty bool) cluster.Bus, f
 			t.Errorf("A was dropped from the counts after %s", took)
 		}
 		Until(t, "A waits for nobody", func() bool { return len(a.Nodes()) == 0 })
-		if ids, silent, _ := ask(b); !slices.Equal(ids, []string{"C"}) || len(silent) != 0 {
-			t.Errorf("without A the others get %q, silent %q", ids, silent)
-		}
+		Until(t, "without A the others get C's answer, and nobody is silent", func() bool {
+			ids, silent, _ := ask(b)
+			return slices.Equal(ids, []string{"C"}) && len(silent) == 0
+		})
 		fault.End(t)
 	}
 
@@ -229,6 +266,8 @@ func Partition(t *testing.T, open func(t *testing.T, faulty bool) cluster.Bus, f
 		b.Say()
 	}
 	both := func() bool {
+		a.Repeat()
+		b.Repeat()
 		atA, _ := a.Heard(b)
 		atC, _ := c.Heard(a)
 		return atA == b.Said() && atC == a.Said()

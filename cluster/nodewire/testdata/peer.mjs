@@ -15,7 +15,7 @@ await Promise.all([redis.connect(), subscriber.connect()]);
 const write = (object) => console.log(JSON.stringify(object));
 const tell = (name, ...result) => write({ tell: name, result });
 
-const io = new Server(0, { adapter: createAdapter(redis, subscriber, { requestsTimeout: 3000 }) });
+const io = new Server(0, { adapter: createAdapter(redis, subscriber, { requestsTimeout: 20_000 }) });
 const url = `http://127.0.0.1:${io.httpServer.address().port}`;
 io.on("connection", (s) => s.on("join", (room, done) => { s.join(room); done(); }));
 // Subscriptions are made in the background; a server that is counted has made all of them.
