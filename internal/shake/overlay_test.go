@@ -61,7 +61,7 @@ func TestShake(t *testing.T) {
 	dir := t.TempDir()
 	for file, source := range map[string]string{
 		"go.mod": "module hasty\n\ngo 1.26\n",
-		"a.go":   "package hasty\n\nfunc work() (n int) {\n" + strings.Repeat("\tn++\n", 50) + "\treturn n\n}\n",
+		"a.go":   "package hasty\n\nfunc work() (n int) {\n" + strings.Repeat("\tn++\n", 300) + "\treturn n\n}\n",
 		"a_test.go": `package hasty
 
 import (
@@ -74,7 +74,7 @@ func TestHasty(t *testing.T) {
 	go func() { done <- work() }()
 	select {
 	case <-done:
-	case <-time.After(time.Second):
+	case <-time.After(3 * time.Second):
 		t.Error("late")
 	}
 }
@@ -95,9 +95,9 @@ func TestOutside(t *testing.T) { t.Log("has a function of its own") }
 		t.Errorf("without pauses: %v", err)
 	}
 	if err := shake(plan{every: 1, pause: 200 * time.Millisecond}, nil, []string{"."}); err == nil {
-		t.Error("with 50 pauses of up to 200 ms it passes")
+		t.Error("with 300 pauses of up to 200 ms it passes")
 	}
 	if err := shake(plan{every: 1, places: 1, pause: 200 * time.Millisecond}, nil, []string{"."}); err == nil {
-		t.Error("with 50 places of up to 200 ms it passes")
+		t.Error("with 300 places of up to 200 ms it passes")
 	}
 }
