@@ -299,10 +299,13 @@ func TestGatherEncodesOnce(t *testing.T) {
 	if testing.Short() {
 		clients = 50
 	}
+	peers := make([]*peer, clients)
+	for i := range peers {
+		peers[i] = a.dial("websocket")
+		peers[i].join("/", "")
+	}
 	var answering sync.WaitGroup
-	for i := range clients {
-		p := a.dial("websocket")
-		p.join("/", "")
+	for i, p := range peers {
 		answering.Go(func() {
 			m, _ := p.next()
 			id := strings.TrimPrefix(m.text[:strings.IndexByte(m.text, '[')], "2")
