@@ -156,7 +156,8 @@ func (c *ClientConn) take(p eio.Packet) bool {
 		return c.beat()
 	case eio.Ping:
 		c.mu.Lock()
-		if c.state == stateOpen {
+		// One pong that waits says enough: a server that pings and does not read must not fill the memory.
+		if c.state == stateOpen && !c.outbox.endsWithLocked(pongMessage) {
 			c.outbox.appendLocked(pongMessage)
 			c.changed.Broadcast()
 		}

@@ -105,6 +105,11 @@ func (o *outbox) appendLocked(m *Message) {
 	o.packets += m.packets()
 }
 
+// endsWithLocked reports whether m is the last message that waits.
+func (o *outbox) endsWithLocked(m *Message) bool {
+	return len(o.queue) > 0 && o.queue[len(o.queue)-1] == m
+}
+
 // queueLocked appends m, wakes a parked poll, and reports whether the caller must put c in the
 // ready list once it has released c.mu.
 func (c *Conn) queueLocked(m *Message) bool {
