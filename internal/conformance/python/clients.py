@@ -8,6 +8,7 @@ order is asked of AsyncClient alone.
 import asyncio
 import os
 import queue
+import sys
 import threading
 import time
 import unittest
@@ -70,7 +71,13 @@ class Suite:
         client.seen = {event: queue.Queue() for event in events}
         for event, seen in client.seen.items():
             client.on(event, lambda *args, seen=seen: seen.put(args), namespace=namespace)
-        self.addCleanup(lambda: self.run_(client.disconnect()) if client.connected else None)
+
+        def leave():
+            client.reconnection = False  # it takes a farewell that is answered at once for a loss, and would come back
+            if client.connected:
+                self.run_(client.disconnect())
+
+        self.addCleanup(leave)
         return client
 
     def connect(self, client, url=None, **options):
@@ -238,4 +245,7 @@ def load_tests(loader, _tests, _pattern):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    result = unittest.main(exit=False).result
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(not result.wasSuccessful())  # and not when the last thread of a client that a failed test has left ends
