@@ -352,6 +352,7 @@ func TestSendSoon(t *testing.T) {
 	bubble(t, engineio.Config{}, func(t *testing.T, r *rig) {
 		ws, s := r.ws(t)
 		for range 3 {
+			synctest.Wait() // while the message before is written, the next one leaves with it
 			_ = s.conn.SendSoon(message("a"))
 			pass(tick - time.Microsecond)
 			ws.silent("within the millisecond")

@@ -28,6 +28,7 @@ func TestSendVolatile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, engineio.Config{}, func(t *testing.T, r *rig) {
 				ws, s := r.ws(t)
+				synctest.Wait() // until what opens the session is written
 				if !send(s.conn, message("a", []byte("A"))) {
 					t.Error("dropped although nothing is queued")
 				}
