@@ -79,8 +79,10 @@ func (h *half) set(d *deadline, at time.Time) {
 		d.timer.Stop()
 	}
 	d.at, d.timer = at, nil
-	if !at.IsZero() {
-		d.timer = time.AfterFunc(time.Until(at), h.wake)
+	// No timer for what has passed: in a bubble it would run at once, in this goroutine, and two of those at the same
+	// time crash the race detector (Go 1.26.6).
+	if wait := time.Until(at); !at.IsZero() && wait > 0 {
+		d.timer = time.AfterFunc(wait, h.wake)
 	}
 	h.changed.Broadcast()
 }
